@@ -1,0 +1,67 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import type { Logger } from "pino";
+import { RunletError } from "./domain/errors.ts";
+import type { Executor } from "./domain/executor.ts";
+import type { Functions } from "./domain/functions.ts";
+import type { Images } from "./domain/images.ts";
+import type { Invocations } from "./domain/invocations.ts";
+import type { Invoker } from "./domain/invoker.ts";
+import { executeRoutes } from "./routes/execute.ts";
+import { functionRoutes } from "./routes/functions.ts";
+import { healthRoutes, type Readiness } from "./routes/health.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { invocationRoutes } from "./routes/invocations.ts";
+import { invokeRoutes } from "./routes/invoke.ts";
+import { describeApi } from "./routes/openapi.ts";
+import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
+
+export interface AppOptions {
+  functions: Functions;
+  invocations: Invocations;
+  invoker: Invoker;
+  executor: Executor;
+  images: Images;
+  readiness: Readiness;
+  log: Logger;
+  maxEventBytes: number;
+  maxCodeBytes: number;
+}
+
+/** The HTTP face: which route is where, and what goes for all of them. */
+export function createApp(options: AppOptions): OpenAPIHono {
+  const { functions, invoker, log } = options;
+  const app = new OpenAPIHono();
+  // Code travels as base64 inside JSON.
+  const codeLimit = limitBody(Math.ceil(options.maxCodeBytes * 1.5) + 65_536);
+  app.use("/v1/functions/:name", codeLimit);
+  app.use("/v1/execute", codeLimit);
+  app.use("/v1/functions/:name/invocations", limitBody(options.maxEventBytes));
+  app.route("/v1/functions", functionRoutes(functions));
+  app.route("/v1/functions", invokeRoutes(invoker));
+  app.route("/v1/execute", executeRoutes(options.executor));
+  app.route("/v1/invocations", invocationRoutes(options.invocations));
+  app.route("/v1/images", imageRoutes(options.images));
+  app.route("/", healthRoutes(options.readiness));
+  describeApi(app);
+  app.notFound(routeNotFound);
+  app.onError((error, context) => {
+    const response = problemResponse(error, context);
+    const facts = { method: context.req.method, path: context.req.path, status: response.status };
+    if (response.status === 500) log.error({ ...facts, error: logText(error) }, "request failed");
+    return response;
+  });
+  return app;
+}
+
+function limitBody(maxSize: number): ReturnType<typeof bodyLimit> {
+  return bodyLimit({
+    maxSize,
+    onError: () => {
+      throw new RunletError(
+        "payload_too_large",
+        `Cannot take the request: its body is larger than ${maxSize} bytes`,
+      );
+    },
+  });
+}

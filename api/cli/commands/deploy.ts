@@ -1,0 +1,60 @@
+import { Option } from "commander";
+import type { FunctionSpecInput } from "../../schema/function.ts";
+import { deployment } from "../deployment.ts";
+import {
+  clientOf,
+  given,
+  type LimitOptions,
+  limitsOf,
+  type ServerOptions,
+  withLimits,
+  withServer,
+} from "../options.ts";
+import { printJson } from "../output.ts";
+import { TrailingCommand } from "../trailing-command.ts";
+
+interface DeployOptions extends ServerOptions, LimitOptions {
+  name?: string;
+  runtime?: FunctionSpecInput["runtime"];
+  handler?: string;
+}
+
+const examples = [
+  "runlet deploy hello.mjs",
+  "runlet deploy ./my-function --name greet --env STAGE=test --timeout-ms 5000",
+  "runlet deploy --name upper -- tr a-z A-Z",
+  "runlet deploy ./tools --name report -- bash report.sh --short",
+];
+
+/** `runlet deploy`. */
+export function deployCommand(): TrailingCommand {
+  const command = new TrailingCommand("deploy")
+    .description("deploy a file or a directory as a function, or a command after --")
+    .usage("[options] [path] [-- command...]")
+    .argument("[path]", "a file or a directory; without one, the command is one of the image")
+    .option("--name <name>", "name of the function; from the path by default")
+    .addOption(
+      new Option("--runtime <runtime>", "guessed from the code by default").choices([
+        "node",
+        "python",
+        "command",
+      ]),
+    )
+    .option("--handler <file.export>", "what to call; found by convention by default");
+  return withServer(withLimits(command), examples).action(
+    async (path: string | undefined, options: DeployOptions) => {
+      const { runtime, handler } = options;
+      if (path === undefined && !command.trailing?.length) {
+        command.error("expected a file or a directory, or a command after --");
+      }
+      const words = { path, command: command.trailing, name: options.name, runtime };
+      const { name, spec } = await deployment(words);
+      const chosen = { ...given({ handler }), ...limitsOf(options) };
+      const { version, created } = await clientOf(options).deploy(name, { ...spec, ...chosen });
+      if (options.json) return printJson({ ...version, created });
+      const what = `${version.name} version ${version.version} (${version.runtime})`;
+      process.stdout.write(created ? `Deployed ${what}\n` : `Nothing changed: ${what}\n`);
+      if (process.stdout.isTTY) process.stdout.write(`Next: runlet invoke ${version.name} '{}'\n`);
+    },
+  );
+}

@@ -1,0 +1,104 @@
+import { Command } from "commander";
+import type { InvokeAnswer } from "../../client/client.ts";
+import { size } from "../format.ts";
+import { readInput } from "../input.ts";
+import { clientOf, type ServerOptions, wholeNumber, withServer } from "../options.ts";
+import { printJson } from "../output.ts";
+import { writeOutput } from "../terminal.ts";
+
+interface InvokeCommandOptions extends ServerOptions {
+  file?: string;
+  type: string;
+  version?: number;
+  verbose?: boolean;
+}
+
+const examples = [
+  `runlet invoke hello '{"name": "Ada"}'`,
+  "runlet invoke resize --file photo.png --type image/png > small.png",
+  "echo '[1, 2]' | runlet invoke sum -",
+];
+
+/** `runlet invoke`. */
+export function invokeCommand(): Command {
+  const command = withServer(new Command("invoke"), examples)
+    .description("invoke a function; prints its answer")
+    .argument("<name>", "the function")
+    .argument("[event]", "the event, or - for standard input; {} by default")
+    .option("-f, --file <path>", "read the event from a file")
+    .option("-t, --type <type>", "media type of the event", "application/json")
+    .option("--version <n>", "a version other than the latest", wholeNumber)
+    .option("-v, --verbose", "tell the invocation id, the start kind and the times on stderr")
+    .action(async (name: string, typed: string | undefined, options: InvokeCommandOptions) => {
+      const { type: contentType, version } = options;
+      if (typed !== undefined && options.file !== undefined) {
+        command.error("expected one event: as an argument or with --file");
+      }
+      const event = await eventOf(typed, options.file);
+      const answer = await clientOf(options).invoke(name, { event, contentType, version });
+      if (options.json) return printJson(asJson(answer));
+      print(answer);
+      if (options.verbose) tell(answer);
+    });
+  return command;
+}
+
+async function eventOf(
+  typed: string | undefined,
+  file: string | undefined,
+): Promise<string | Uint8Array> {
+  if (file !== undefined) return await readInput(file);
+  return typed === "-" ? await readInput(typed) : (typed ?? "{}");
+}
+
+function asJson(answer: InvokeAnswer): object {
+  const { invocationId, start, status } = answer;
+  const contentType = typeOf(answer);
+  return { invocationId, start, status, contentType, ...contentOf(answer) };
+}
+
+/** JSON as a value, text as text, anything else as base64. */
+function contentOf(answer: InvokeAnswer): object {
+  const body = Buffer.from(answer.body);
+  const type = typeOf(answer);
+  if (isJson(type)) {
+    try {
+      return { answer: JSON.parse(body.toString()) as unknown };
+    } catch {
+      // A function may call anything JSON.
+    }
+  }
+  return isText(type) ? { answer: body.toString() } : { answerBase64: body.toString("base64") };
+}
+
+function print(answer: InvokeAnswer): void {
+  const { isTTY } = process.stdout;
+  if (isTTY && !isText(typeOf(answer))) {
+    const what = `${size(answer.body.length)} of ${typeOf(answer) || "an unknown type"}`;
+    process.stderr.write(`The answer is ${what}: send it to a file with > FILE\n`);
+    return;
+  }
+  writeOutput(process.stdout, answer.body);
+  if (isTTY && answer.body.at(-1) !== 0x0a) process.stdout.write("\n");
+  if (answer.status >= 400) process.stderr.write(`[status ${answer.status}]\n`);
+  if (answer.headers.has("runlet-truncated")) {
+    process.stderr.write("[answer cut: deploy with a larger --output-bytes]\n");
+  }
+}
+
+function tell({ invocationId, start, status, headers }: InvokeAnswer): void {
+  const timing = headers.get("server-timing") ?? "";
+  process.stderr.write(`${invocationId} status ${status}; ${start} start; ${timing}\n`);
+}
+
+function typeOf(answer: InvokeAnswer): string {
+  return answer.headers.get("content-type") ?? "";
+}
+
+function isText(type: string): boolean {
+  return isJson(type) || type.startsWith("text/") || /[/+]xml\b/.test(type);
+}
+
+function isJson(type: string): boolean {
+  return /[/+]json\b/.test(type);
+}

@@ -1,0 +1,63 @@
+import { Command } from "commander";
+import type { Client } from "../../client/client.ts";
+import type { InvocationDetail } from "../../schema/invocation.ts";
+import { duration, endOf, moment, size } from "../format.ts";
+import { clientOf, type ServerOptions, wholeNumber, withServer } from "../options.ts";
+import { printJson } from "../output.ts";
+import { type Output, writeOutput } from "../terminal.ts";
+
+interface LogsOptions extends ServerOptions {
+  function?: string;
+  limit: number;
+}
+
+/** `runlet logs`. */
+export function logsCommand(): Command {
+  return withServer(new Command("logs"), [
+    "runlet logs ID",
+    "runlet logs --function hello --limit 3",
+  ])
+    .description("show what an invocation, or the latest ones, wrote; stdout and stderr stay apart")
+    .argument("[id]", "the invocation")
+    .option("--function <name>", "the latest invocations of this function")
+    .option("--limit <n>", "how many invocations", wholeNumber, 10)
+    .action(async (id: string | undefined, options: LogsOptions) => {
+      const client = clientOf(options);
+      const ids = id === undefined ? await latest(client, options) : [id];
+      if (ids.length === 0 && !options.json) process.stderr.write("No such invocations.\n");
+      const items: InvocationDetail[] = [];
+      for (const each of ids) {
+        const record = await client.invocation(each);
+        if (options.json) items.push(record);
+        else print(record);
+      }
+      if (options.json) printJson({ items });
+    });
+}
+
+async function latest(client: Client, options: LogsOptions): Promise<string[]> {
+  const { limit } = options;
+  const page = await client.invocations({ function: options.function, limit });
+  return page.items.map((item) => item.id).toReversed();
+}
+
+function print(record: InvocationDetail): void {
+  const { id, functionName, runtime, status, queuedAtUs, runUs, error } = record;
+  const facts = [id, functionName ?? runtime, status, `(${endOf(record)})`, moment(queuedAtUs)];
+  process.stderr.write(`-- ${facts.join(" ")} ${duration(runUs)}\n`);
+  writeLines(process.stdout, record.stdout);
+  tellCut("stdout", record.stdoutTruncated, record.stdoutBytes);
+  writeLines(process.stderr, record.stderr);
+  tellCut("stderr", record.stderrTruncated, record.stderrBytes);
+  if (error) writeLines(process.stderr, error.stack ?? error.message);
+}
+
+/** What follows on a terminal begins a line of its own. */
+function writeLines(stream: Output, text: string): void {
+  writeOutput(stream, text);
+  if (stream.isTTY && text !== "" && !text.endsWith("\n")) stream.write("\n");
+}
+
+function tellCut(name: string, isTruncated: boolean, bytes: number): void {
+  if (isTruncated) process.stderr.write(`[${name} cut: it had ${size(bytes)}]\n`);
+}

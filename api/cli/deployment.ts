@@ -1,0 +1,133 @@
+import { open, readdir, readFile, stat } from "node:fs/promises";
+import { basename, extname, resolve } from "node:path";
+import { buffer } from "node:stream/consumers";
+import type { FunctionSpecInput } from "../schema/function.ts";
+import { tarOf } from "./input.ts";
+
+type Runtime = FunctionSpecInput["runtime"];
+type Code = FunctionSpecInput["code"];
+
+export interface DeploymentWords {
+  /** A file or a directory. */
+  path?: string | undefined;
+  /** A program and its arguments: of the code, or of the image where there is no path. */
+  command?: readonly string[] | undefined;
+  name?: string | undefined;
+  runtime?: Runtime | undefined;
+}
+
+export interface Deployment {
+  name: string;
+  spec: FunctionSpecInput;
+}
+
+const runtimeOfExtension: Readonly<Record<string, Runtime>> = {
+  ".js": "node",
+  ".mjs": "node",
+  ".cjs": "node",
+  ".ts": "node",
+  ".mts": "node",
+  ".cts": "node",
+  ".py": "python",
+  ".sh": "command",
+};
+
+const runtimeOfManifest: Readonly<Record<string, Runtime>> = {
+  "package.json": "node",
+  "pyproject.toml": "python",
+  "requirements.txt": "python",
+};
+
+const programNames = ["main", "main.sh", "run", "run.sh", "bootstrap", "bootstrap.sh"];
+
+/** Turns what was typed into a deployment: the code, and a name and a runtime guessed from it. */
+export async function deployment(words: DeploymentWords): Promise<Deployment> {
+  const { path, command = [] } = words;
+  if (path === undefined) {
+    return { name: words.name ?? nameOf(command[0] ?? ""), spec: commandSpec(command) };
+  }
+  const absolute = resolve(path);
+  const info = await stat(absolute).catch(() => undefined);
+  if (info === undefined) {
+    throw new Error(
+      `Cannot deploy ${path}: no such file or directory. A command of the image stands after --`,
+    );
+  }
+  const spec = info.isDirectory()
+    ? await directorySpec(absolute, words)
+    : await fileSpec(absolute, words);
+  return { name: words.name ?? nameOf(absolute), spec };
+}
+
+async function fileSpec(path: string, words: DeploymentWords): Promise<FunctionSpecInput> {
+  const file = basename(path);
+  const runtime = words.command ? "command" : (words.runtime ?? (await runtimeOfFile(path)));
+  const content = (await readFile(path)).toString("base64");
+  const executable = runtime === "command";
+  const code: Code = { files: [{ path: file, content, encoding: "base64", executable }] };
+  if (runtime !== "command") return { runtime, code };
+  return commandSpec(words.command ?? commandOf(file), code);
+}
+
+async function directorySpec(path: string, words: DeploymentWords): Promise<FunctionSpecInput> {
+  const entries = await readdir(path);
+  const runtime = words.command ? "command" : (words.runtime ?? runtimeOfEntries(entries));
+  if (runtime === undefined) {
+    throw new Error(`Cannot tell the runtime of ${path}: name it with --runtime`);
+  }
+  const archive = await buffer(tarOf(path, { gzip: true, portable: true, filter: isCode }));
+  const code: Code = { archive: archive.toString("base64") };
+  if (runtime !== "command") return { runtime, code };
+  const program = programNames.find((name) => entries.includes(name));
+  if (words.command === undefined && program === undefined) {
+    throw new Error(
+      `Cannot tell the command of ${path}: it has none of ${programNames.join(", ")}. Name it after --`,
+    );
+  }
+  return commandSpec(words.command ?? commandOf(program ?? ""), code);
+}
+
+function isCode(entry: string): boolean {
+  return !/(?:^|\/)\.git(?:\/|$)/.test(entry);
+}
+
+function commandSpec(command: readonly string[], code?: Code): FunctionSpecInput {
+  return { runtime: "command", command: [...command], ...(code && { code }) };
+}
+
+function commandOf(program: string): string[] {
+  return program.endsWith(".sh") ? ["bash", program] : [`./${program}`];
+}
+
+async function runtimeOfFile(path: string): Promise<Runtime> {
+  const known = runtimeOfExtension[extname(path)];
+  if (known !== undefined) return known;
+  if (await isProgram(path)) return "command";
+  throw new Error(
+    `Cannot tell the runtime of ${path}: name it with --runtime node, python or command`,
+  );
+}
+
+/** Whether the kernel could run the file: a script with its interpreter, or an ELF binary. */
+async function isProgram(path: string): Promise<boolean> {
+  await using file = await open(path);
+  const { buffer: head } = await file.read({ buffer: Buffer.alloc(4) });
+  return head.toString("latin1").startsWith("#!") || head.toString("latin1") === "\u007FELF";
+}
+
+function runtimeOfEntries(entries: readonly string[]): Runtime | undefined {
+  const manifests = entries.map((entry) => runtimeOfManifest[entry]);
+  const files = entries.map((entry) => runtimeOfExtension[extname(entry)]);
+  const isLanguage = (runtime?: Runtime): boolean => runtime !== undefined && runtime !== "command";
+  return (
+    manifests.find(isLanguage) ??
+    files.find(isLanguage) ??
+    (programNames.some((name) => entries.includes(name)) ? "command" : undefined)
+  );
+}
+
+/** A function name from a path: `My Fn.mjs` becomes `My-Fn`. */
+function nameOf(path: string): string {
+  const stem = basename(path).replace(/(?<=.)\.[^.]*$/, "");
+  return stem.replaceAll(/[^a-zA-Z0-9_-]+/g, "-").replaceAll(/^[-_]+|-+$/g, "") || "function";
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+import packageJson from "../../package.json" with { type: "json" };
+import { deployCommand } from "./commands/deploy.ts";
+import { doctorCommand } from "./commands/doctor.ts";
+import { functionsCommand } from "./commands/functions.ts";
+import { imageCommand } from "./commands/image.ts";
+import { invocationsCommand } from "./commands/invocations.ts";
+import { invokeCommand } from "./commands/invoke.ts";
+import { logsCommand } from "./commands/logs.ts";
+import { runCommand } from "./commands/run.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { exitCodeOf, reportError, throwCommandLineErrors } from "./errors.ts";
+
+const program = new Command("runlet")
+  .description("Run functions and untrusted code, each in its own gVisor container.")
+  .version(packageJson.version)
+  .enablePositionalOptions()
+  .addCommand(serveCommand())
+  .addCommand(deployCommand())
+  .addCommand(invokeCommand())
+  .addCommand(runCommand())
+  .addCommand(functionsCommand())
+  .addCommand(invocationsCommand())
+  .addCommand(logsCommand())
+  .addCommand(imageCommand())
+  .addCommand(doctorCommand())
+  .addHelpText(
+    "after",
+    `
+Exit codes:
+  0 done; 1 failed or refused; 2 wrong command line; 3 no server.
+  \`run\` has the script's own, 128 + n for signal n, 124 for a timeout, 125 if it could not run.
+
+With --json, the answer on standard output is JSON, and so is an error on standard error.
+Start: \`runlet serve\`, then \`runlet deploy FILE\` and \`runlet invoke NAME\`.`,
+  );
+
+let active = program;
+program.hook("preAction", (_program, command) => {
+  active = command;
+});
+throwCommandLineErrors(program);
+process.stdout.on("error", endQuietlyWithoutReader);
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  reportError(error, { isJson: active.opts()["json"] === true });
+  process.exitCode = exitCodeOf(error, active);
+}
+
+/** A reader such as `head` has what it wanted. */
+function endQuietlyWithoutReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
+}

@@ -1,0 +1,28 @@
+import type { WriteStream } from "node:tty";
+
+/** Standard output or standard error. */
+export type Output = Pick<WriteStream, "isTTY" | "write">;
+
+/** Writes what a guest wrote: byte for byte, save on a terminal, which it shall not control. */
+export function writeOutput(stream: Output, content: string | Uint8Array): void {
+  if (!stream.isTTY) {
+    stream.write(content);
+    return;
+  }
+  stream.write(printable(Buffer.from(content as Uint8Array).toString(), stream));
+}
+
+/** Text as it may go to `stream`: on a terminal without control characters but line breaks, tabs and colours. */
+export function printable(text: string, stream: Pick<Output, "isTTY">): string {
+  if (!stream.isTTY) return text;
+  return text.replaceAll(/\p{Cc}(?:\[[\d;:]*m)?/gu, (match) => {
+    const isColour = match.length > 1 && match.startsWith("\u001B");
+    return isColour || "\n\t\r".includes(match.charAt(0)) ? match : picture(match);
+  });
+}
+
+/** A control character's picture, such as ␛; what follows it stays. */
+function picture(match: string): string {
+  const code = match.codePointAt(0) ?? 0;
+  return (code < 0x20 ? String.fromCodePoint(0x2400 + code) : "\uFFFD") + match.slice(1);
+}

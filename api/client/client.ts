@@ -1,0 +1,237 @@
+import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
+import type { FunctionSpecInput, FunctionVersion } from "../schema/function.ts";
+import type { Image, ImageProgress } from "../schema/image.ts";
+import type { Invocation, InvocationDetail } from "../schema/invocation.ts";
+import type { Problem } from "../schema/problem.ts";
+import { ApiError, ConnectionError } from "./errors.ts";
+import { linesOf } from "./lines.ts";
+import { send, type SendOptions } from "./send.ts";
+
+export { ApiError, ConnectionError } from "./errors.ts";
+
+export interface ClientOptions {
+  /** Base of the server, such as http://127.0.0.1:7070. */
+  url: string;
+  /** Ends whatever this client waits for. */
+  signal?: AbortSignal | undefined;
+}
+
+export interface InvokeOptions {
+  event?: string | Uint8Array;
+  /** Media type of the event; application/json by default. */
+  contentType?: string;
+  version?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A function's answer. */
+export interface InvokeAnswer {
+  readonly invocationId: string;
+  readonly start: string;
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
+export interface Page<T> {
+  items: T[];
+  next?: string;
+}
+
+type Query = Record<string, string | number | undefined>;
+
+/** How long anything but a run, a deployment or an upload may take. */
+const quickTimeoutMs = 30_000;
+
+/** The HTTP API as methods. Every method throws {@link ApiError} or {@link ConnectionError}. */
+export class Client {
+  readonly #base: URL;
+  readonly #signal: AbortSignal | undefined;
+
+  /** @throws ConnectionError if the URL is none. */
+  constructor(options: ClientOptions) {
+    this.#base = baseOf(options.url);
+    this.#signal = options.signal;
+  }
+
+  /** Deploys a function; `created` is false where nothing differs from the latest version. */
+  async deploy(
+    name: string,
+    spec: FunctionSpecInput,
+  ): Promise<{ version: FunctionVersion; created: boolean }> {
+    const response = await this.#send(pathOf("functions", name), asJson("PUT", spec));
+    return {
+      version: await this.#read<FunctionVersion>(response),
+      created: response.status === 201,
+    };
+  }
+
+  /** A page of functions by name, each with its latest version. */
+  async functions(query: Query = {}): Promise<Page<FunctionVersion>> {
+    return await this.#get(pathOf("functions"), query);
+  }
+
+  /** A function's latest version, or the one asked for. */
+  async getFunction(name: string, version?: number): Promise<FunctionVersion> {
+    return await this.#get(pathOf("functions", name), { version });
+  }
+
+  /** Deletes a function with all its versions. */
+  async removeFunction(name: string): Promise<void> {
+    await this.#send(pathOf("functions", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
+  }
+
+  /** Invokes a function and waits for its answer. */
+  async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
+    const { event = "{}", contentType = "application/json", version, signal } = options;
+    const path = withQuery(pathOf("functions", name, "invocations"), { version });
+    const headers = { "content-type": contentType };
+    const response = await this.#send(path, { method: "POST", body: event, headers, signal });
+    return {
+      invocationId: response.headers.get("runlet-invocation-id") ?? "",
+      start: response.headers.get("runlet-start") ?? "",
+      status: response.status,
+      headers: response.headers,
+      body: new Uint8Array(await this.#body(response.arrayBuffer())),
+    };
+  }
+
+  /** Runs a snippet or files once. */
+  async execute(request: ExecuteRequestInput, signal?: AbortSignal): Promise<ExecuteResult> {
+    return await this.#read(
+      await this.#send(pathOf("execute"), { ...asJson("POST", request), signal }),
+    );
+  }
+
+  /** A page of invocations, newest first. */
+  async invocations(query: Query = {}): Promise<Page<Invocation>> {
+    return await this.#get(pathOf("invocations"), query);
+  }
+
+  /** One invocation with its output. */
+  async invocation(id: string): Promise<InvocationDetail> {
+    return await this.#get(pathOf("invocations", id));
+  }
+
+  /** Cancels a running invocation; answers its record. */
+  async cancel(id: string): Promise<InvocationDetail> {
+    const response = await this.#send(pathOf("invocations", id), {
+      method: "DELETE",
+      timeoutMs: quickTimeoutMs,
+    });
+    return await this.#read(response);
+  }
+
+  /** All images. */
+  async images(): Promise<Image[]> {
+    return (await this.#get<{ items: Image[] }>(pathOf("images"))).items;
+  }
+
+  /** Uploads a tar or an OCI archive as an image. */
+  async addImage(
+    name: string,
+    archive: AsyncIterable<Uint8Array>,
+    onProgress: (progress: ImageProgress) => void = () => {},
+  ): Promise<Image> {
+    const response = await this.#send(pathOf("images", name), {
+      method: "PUT",
+      body: archive,
+      headers: { "content-type": "application/x-tar" },
+    });
+    for await (const line of linesOf(response.body)) {
+      const message = JSON.parse(line) as {
+        progress?: ImageProgress;
+        image?: Image;
+        problem?: Problem;
+      };
+      if (message.progress) onProgress(message.progress);
+      if (message.problem) throw new ApiError(message.problem);
+      if (message.image) return message.image;
+    }
+    throw new ConnectionError(`Cannot add image ${name}: the server's answer ended early`);
+  }
+
+  /** Removes an image that was added. */
+  async removeImage(name: string): Promise<void> {
+    await this.#send(pathOf("images", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
+  }
+
+  async #get<T>(path: string, query: Query = {}): Promise<T> {
+    return await this.#read(
+      await this.#send(withQuery(path, query), { method: "GET", timeoutMs: quickTimeoutMs }),
+    );
+  }
+
+  async #read<T>(response: Response): Promise<T> {
+    const text = await this.#body(response.text());
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw this.#foreign(response, cause);
+    }
+  }
+
+  async #send(path: string, options: SendOptions): Promise<Response> {
+    const signals = [this.#signal, options.signal].filter((signal) => signal !== undefined);
+    const response = await send(this.#url(path), { ...options, signal: AbortSignal.any(signals) });
+    // A function's own answer has a start kind, and may be of any status and type.
+    if (response.ok || response.headers.has("runlet-start")) return response;
+    if (!response.headers.get("content-type")?.startsWith("application/problem+json")) {
+      await response.body?.cancel();
+      throw this.#foreign(response);
+    }
+    throw new ApiError(await this.#read<Problem>(response));
+  }
+
+  /** A server that ends in the middle of its answer has not answered. */
+  async #body<T>(body: Promise<T>): Promise<T> {
+    try {
+      return await body;
+    } catch (cause) {
+      this.#signal?.throwIfAborted();
+      throw new ConnectionError(
+        `Cannot get an answer from Runlet at ${this.#base.origin}: it ended early`,
+        { cause },
+      );
+    }
+  }
+
+  #url(path: string): URL {
+    return new URL(this.#base.pathname.replace(/\/+$/, "") + path, this.#base);
+  }
+
+  #foreign(response: Response, cause?: unknown): ConnectionError {
+    return new ConnectionError(
+      `Cannot reach Runlet at ${this.#base.origin}: what answered there (status ${response.status}) is no Runlet. Name another with --url or RUNLET_URL`,
+      { cause },
+    );
+  }
+}
+
+function baseOf(url: string): URL {
+  const base = URL.parse(url);
+  if (base?.protocol === "http:" || base?.protocol === "https:") return base;
+  throw new ConnectionError(
+    `Cannot reach Runlet at ${url}: it is no URL such as http://127.0.0.1:7070`,
+  );
+}
+
+function pathOf(...segments: readonly string[]): string {
+  return ["/v1", ...segments.map(encodeURIComponent)].join("/");
+}
+
+function asJson(method: string, value: unknown): SendOptions {
+  return {
+    method,
+    body: JSON.stringify(value),
+    headers: { "content-type": "application/json" },
+  };
+}
+
+function withQuery(path: string, query: Query): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) search.set(name, String(value));
+  }
+  return search.size === 0 ? path : `${path}?${search.toString()}`;
+}

@@ -1,0 +1,75 @@
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { ConnectionError } from "./errors.ts";
+
+export interface SendOptions {
+  method: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array | AsyncIterable<Uint8Array>;
+  signal?: AbortSignal | undefined;
+  /** How long the whole exchange may take; without it, only `signal` ends it. */
+  timeoutMs?: number;
+}
+
+/**
+ * Sends one request and answers once the head of the response is there, however long that takes: an
+ * invocation may run for a quarter of an hour, and `fetch` gives up after five minutes.
+ * @throws ConnectionError, or the reason of `signal`.
+ */
+export async function send(url: URL, options: SendOptions): Promise<Response> {
+  const { method, headers = {}, body = "", timeoutMs } = options;
+  options.signal?.throwIfAborted();
+  const deadline = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
+  const signals = [options.signal, deadline].filter((signal) => signal !== undefined);
+  const isWhole = typeof body === "string" || body instanceof Uint8Array;
+  const length = isWhole ? { "content-length": String(Buffer.byteLength(body)) } : {};
+  const request = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, {
+    method,
+    headers: { ...headers, ...length },
+    signal: AbortSignal.any(signals),
+  });
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  request.on("response", resolve).on("error", reject);
+  // What breaks the upload breaks the request too, unless the answer was there before its end.
+  if (isWhole) request.end(body);
+  else pipeline(Readable.from(body), request).catch(reject);
+  try {
+    return toResponse(await promise);
+  } catch (cause) {
+    options.signal?.throwIfAborted();
+    const fact = deadline?.aborted ? `no answer within ${timeoutMs} ms` : undefined;
+    throw new ConnectionError(explain(url, cause, fact), { cause });
+  }
+}
+
+function toResponse(message: IncomingMessage): Response {
+  const headers = new Headers();
+  for (const [name, values] of Object.entries(message.headersDistinct)) {
+    for (const value of values ?? []) headers.append(name, value);
+  }
+  const status = message.statusCode ?? 0;
+  if (status === 204 || status === 205 || status === 304) {
+    message.resume();
+    return new Response(null, { status, headers });
+  }
+  return new Response(Readable.toWeb(message), { status, headers });
+}
+
+function explain(url: URL, cause: unknown, late: string | undefined): string {
+  const code = (cause as NodeJS.ErrnoException).code ?? "";
+  const fact = late ?? facts[code] ?? (cause instanceof Error ? cause.message : String(cause));
+  return late === undefined && code in facts
+    ? `Cannot reach Runlet at ${url.origin}: ${fact}. Start it with \`runlet serve\`, or name another with --url or RUNLET_URL`
+    : `Cannot get an answer from Runlet at ${url.origin}: ${fact}. The server's log may say why`;
+}
+
+const facts: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "no such host",
+  EAI_AGAIN: "no such host",
+  EHOSTUNREACH: "no way to that host",
+  ENETUNREACH: "no way to that network",
+  ETIMEDOUT: "no answer",
+};

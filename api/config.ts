@@ -1,0 +1,119 @@
+import { createHash } from "node:crypto";
+import { availableParallelism, homedir, tmpdir, totalmem, userInfo } from "node:os";
+import { join, resolve } from "node:path";
+import { accessSync, constants } from "node:fs";
+import { z } from "zod";
+import { RunletError } from "../runtime/errors.ts";
+
+const mebibyte = 1024 * 1024;
+const count = z.coerce.number().int().min(1);
+
+const environment = z.object({
+  RUNLET_HOST: z.string().min(1).default("127.0.0.1"),
+  RUNLET_PORT: z.coerce.number().int().min(0).max(65_535).default(7070),
+  RUNLET_DATA_DIR: z.string().min(1).optional(),
+  RUNLET_STATE_DIR: z.string().min(1).optional(),
+  RUNLET_IMAGES_DIR: z.string().min(1).optional(),
+  RUNLET_RUNSC: z.string().min(1).default("runsc"),
+  RUNLET_PLATFORM: z.enum(["systrap", "kvm", "ptrace"]).optional(),
+  RUNLET_POOL_FLOOR: z.coerce.number().int().min(0).default(2),
+  RUNLET_POOL_MAX: z.coerce.number().int().min(0).default(defaultPoolMax()),
+  RUNLET_POOL_MAX_AGE_MS: count.default(600_000),
+  RUNLET_MAX_STARTS: count.default(availableParallelism()),
+  RUNLET_MAX_CONCURRENCY: count.default(Math.max(4, availableParallelism() * 2)),
+  RUNLET_QUEUE_LIMIT: z.coerce.number().int().min(0).default(1000),
+  RUNLET_QUEUE_TIMEOUT_MS: count.default(30_000),
+  RUNLET_MAX_EVENT_BYTES: count.default(6 * mebibyte),
+  RUNLET_MAX_CODE_BYTES: count.default(50 * mebibyte),
+  RUNLET_SHUTDOWN_TIMEOUT_MS: count.default(10_000),
+  RUNLET_LOG_LEVEL: z
+    .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
+    .default("info"),
+});
+
+/** The effective configuration of a server. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  /** What is kept: the database, code, images. */
+  readonly dataDir: string;
+  /** What lives as long as the server: bundles, sockets, runsc's own state. Its path is short for the sockets' sake. */
+  readonly stateDir: string;
+  readonly imagesDir: string;
+  readonly runsc: string;
+  readonly platform: string | undefined;
+  /** Containers that each stock keeps however little is asked for. */
+  readonly poolFloor: number;
+  /** Containers of all stocks and idle warm ones together. */
+  readonly poolMax: number;
+  readonly poolMaxAgeMs: number;
+  /** Containers that may be starting at once. */
+  readonly maxStarts: number;
+  readonly maxConcurrency: number;
+  readonly queueLimit: number;
+  readonly queueTimeoutMs: number;
+  readonly maxEventBytes: number;
+  readonly maxCodeBytes: number;
+  readonly shutdownTimeoutMs: number;
+  readonly logLevel: string;
+}
+
+/** Reads the configuration from an environment. @throws `invalid_argument` naming each wrong variable. */
+export function loadConfig(env: NodeJS.ProcessEnv): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, text]) => text !== ""));
+  const parsed = environment.safeParse(set);
+  if (!parsed.success) {
+    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
+    throw new RunletError("invalid_argument", `Cannot use the configuration: ${issues.join("; ")}`);
+  }
+  const values = parsed.data;
+  const dataDir = resolve(values.RUNLET_DATA_DIR ?? defaultDataDir(env));
+  return Object.freeze({
+    host: values.RUNLET_HOST,
+    port: values.RUNLET_PORT,
+    dataDir,
+    stateDir: resolve(values.RUNLET_STATE_DIR ?? defaultStateDir(dataDir)),
+    imagesDir: resolve(values.RUNLET_IMAGES_DIR ?? join(dataDir, "images")),
+    runsc: values.RUNLET_RUNSC,
+    platform: values.RUNLET_PLATFORM,
+    poolFloor: values.RUNLET_POOL_FLOOR,
+    poolMax: values.RUNLET_POOL_MAX,
+    poolMaxAgeMs: values.RUNLET_POOL_MAX_AGE_MS,
+    maxStarts: values.RUNLET_MAX_STARTS,
+    maxConcurrency: values.RUNLET_MAX_CONCURRENCY,
+    queueLimit: values.RUNLET_QUEUE_LIMIT,
+    queueTimeoutMs: values.RUNLET_QUEUE_TIMEOUT_MS,
+    maxEventBytes: values.RUNLET_MAX_EVENT_BYTES,
+    maxCodeBytes: values.RUNLET_MAX_CODE_BYTES,
+    shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,
+    logLevel: values.RUNLET_LOG_LEVEL,
+  });
+}
+
+/** A tenth of the memory, at what an idle container takes. */
+function defaultPoolMax(): number {
+  return Math.max(4, Math.floor(totalmem() / 10 / (24 * mebibyte)));
+}
+
+function defaultDataDir(env: NodeJS.ProcessEnv): string {
+  const base = env["XDG_DATA_HOME"] || join(homedir(), ".local", "share");
+  return join(base, "runlet");
+}
+
+/** One state directory a data directory, always the same one, so that a restart finds what a crash left. */
+function defaultStateDir(dataDir: string): string {
+  const key = createHash("sha256").update(dataDir).digest("hex").slice(0, 8);
+  return join(
+    isWritable("/run") ? "/run" : join(tmpdir(), `runlet-${userInfo().uid}`),
+    `runlet-${key}`,
+  );
+}
+
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

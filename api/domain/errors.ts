@@ -1,0 +1,29 @@
+import { RunletError } from "../../runtime/errors.ts";
+import type { Exit } from "../../runtime/container/exit.ts";
+
+export { isRunletError, messageOf, RunletError, type ErrorCode } from "../../runtime/errors.ts";
+
+/** What a function threw. */
+export interface ThrownError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+}
+
+/** An invocation that did not succeed; the record with `invocationId` holds the same facts and the output. */
+export class InvocationError extends RunletError {
+  override readonly name = "InvocationError";
+  readonly invocationId: string;
+  readonly thrown: ThrownError | undefined;
+  readonly exit: Exit | undefined;
+
+  constructor(
+    cause: RunletError,
+    facts: { invocationId: string; thrown?: ThrownError; exit?: Exit },
+  ) {
+    super(cause.code, cause.message, { cause });
+    this.invocationId = facts.invocationId;
+    this.thrown = facts.thrown;
+    this.exit = facts.exit;
+  }
+}

@@ -1,0 +1,87 @@
+import type { ImageStore } from "../../runtime/image/image-store.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { ExecuteRequest, ExecuteResult } from "../schema/execute.ts";
+import type { Invocation } from "../schema/invocation.ts";
+import { codeFiles } from "./code/code-input.ts";
+import { commandLine } from "./command-line.ts";
+import type { Invocations } from "./invocations.ts";
+import { invocationError, type Outcome } from "./outcome.ts";
+import type { ScratchCode } from "./ports.ts";
+import { runOnRecord } from "./program-run.ts";
+
+export interface ExecutorOptions {
+  invocations: Invocations;
+  machine: Machine;
+  images: ImageStore;
+  scratch: ScratchCode;
+  maxCodeBytes: number;
+}
+
+/** Runs snippets and programs once, each in a fresh container. */
+export class Executor {
+  readonly #options: ExecutorOptions;
+
+  constructor(options: ExecutorOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs a request to its end. However the program ended is an answer, and on record.
+   * @throws `invalid_argument` for code that cannot be taken; `resource_exhausted`; InvocationError where
+   * the program could not be run to an end of its own.
+   */
+  async execute(request: ExecuteRequest, signal: AbortSignal): Promise<ExecuteResult> {
+    const { invocations, machine, images, scratch, maxCodeBytes } = this.#options;
+    const { runtime, code, env, timeoutMs, outputBytes, tmpBytes } = request;
+    const files = code === undefined ? [] : await codeFiles(code, runtime, maxCodeBytes);
+    const args = commandLine(request, files);
+    const image = await images.get(request.image);
+    const stdin = Buffer.from(request.stdin, request.stdinEncoding);
+    await using task = files.length === 0 ? undefined : await scratch(files);
+    const common = { image, args, env, timeoutMs, outputBytes, tmpBytes, stdin, task: task?.path };
+    const { record, outcome } = await invocations.run(
+      { kind: "execute", runtime, image: image.name, eventBytes: stdin.length },
+      async (run) => {
+        return (await runOnRecord(machine, { ...common, signal: run.signal })).outcome;
+      },
+      signal,
+    );
+    return toResult(record, outcome);
+  }
+}
+
+/** Ends that are the program's own business, and so an answer. */
+const ownEnds: ReadonlySet<string> = new Set(["exited", "signaled", "timeout", "oom"]);
+
+function toResult(record: Invocation, outcome: Outcome): ExecuteResult {
+  const { failure, exit, stdout, stderr } = outcome;
+  const isOwnEnd = exit !== undefined && ownEnds.has(exit.reason);
+  if (failure !== undefined && !isOwnEnd) throw invocationError(record.id, failure, outcome);
+  if (!exit || !stdout || !stderr) throw new Error("A program that ran has no exit");
+  const texts = [stdout.toBuffer(), stderr.toBuffer()];
+  const outputEncoding = texts.every(isUtf8) ? "utf8" : "base64";
+  const [out = "", err = ""] = texts.map((bytes) => bytes.toString(outputEncoding));
+  return {
+    invocationId: record.id,
+    exitCode: exit.code,
+    ...(exit.signal !== undefined && { exitSignal: exit.signal }),
+    exitReason: exit.reason,
+    stdout: out,
+    stderr: err,
+    outputEncoding,
+    stdoutTruncated: stdout.truncated,
+    stderrTruncated: stderr.truncated,
+    queueUs: record.queueUs ?? 0,
+    runUs: record.runUs ?? 0,
+  };
+}
+
+/** The bound may have cut a character in two: that is no reason to call text binary. */
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,108 @@
+import type { FunctionStore, FunctionVersionRow } from "../../store/functions.ts";
+import { functionConfig, type FunctionSpec, type FunctionVersion } from "../schema/function.ts";
+import { codeFiles } from "./code/code-input.ts";
+import { RunletError } from "./errors.ts";
+import type { CodeFile, CodeRepository, StoredVersion } from "./ports.ts";
+
+/** Loads a version once, without invoking it. @throws what a deployer should read. */
+export type LoadCheck = (version: StoredVersion, signal?: AbortSignal) => Promise<void>;
+
+export interface FunctionsOptions {
+  store: FunctionStore;
+  code: CodeRepository;
+  check: LoadCheck;
+  maxCodeBytes: number;
+}
+
+/** The functions: deploying, showing, deleting. A version never changes once it is there. */
+export class Functions {
+  readonly #options: FunctionsOptions;
+
+  constructor(options: FunctionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Deploys a version after it has been loaded once in a container. What equals the latest version makes
+   * no new one.
+   * @throws `invalid_argument` for code that cannot be taken or loaded; nothing is changed then.
+   */
+  async deploy(
+    name: string,
+    spec: FunctionSpec,
+    signal?: AbortSignal,
+  ): Promise<{ version: FunctionVersion; created: boolean }> {
+    const { code, ...config } = spec;
+    const { store, maxCodeBytes } = this.#options;
+    const files = code === undefined ? [] : await codeFiles(code, spec.runtime, maxCodeBytes);
+    const codeDigest = files.length === 0 ? null : await this.#options.code.put(files);
+    const candidate: StoredVersion = { name, version: 0, config, codeDigest, createdAtUs: 0 };
+    const configJson = JSON.stringify(config);
+    const latest = store.get(name);
+    const isNew = latest?.configJson !== configJson || latest.codeDigest !== codeDigest;
+    if (isNew) await this.#options.check(candidate, signal);
+    const { version, created } = store.putVersion(name, { configJson, codeDigest });
+    return { version: this.get(name, version), created };
+  }
+
+  /** A version as callers see it. @throws `not_found`. */
+  get(name: string, version?: number): FunctionVersion {
+    return describe(this.find(name, version));
+  }
+
+  /** A version as the invoker needs it. @throws `not_found`. */
+  find(name: string, version?: number): StoredVersion {
+    const row = this.#options.store.get(name, version);
+    if (row !== undefined) return fromRow(row);
+    const what =
+      version === undefined ? `function ${name}` : `version ${version} of function ${name}`;
+    throw new RunletError(
+      "not_found",
+      `Cannot find ${what}: it does not exist. List what there is with GET /v1/functions`,
+    );
+  }
+
+  list(page: { limit: number; after?: string | undefined }): {
+    items: FunctionVersion[];
+    next?: string;
+  } {
+    const rows = this.#options.store.list({
+      limit: page.limit + 1,
+      ...(page.after !== undefined && { after: page.after }),
+    });
+    const items = rows.slice(0, page.limit).map((row) => describe(fromRow(row.latest)));
+    const last = items.at(-1);
+    return rows.length > page.limit && last ? { items, next: last.name } : { items };
+  }
+
+  /** Deletes a function; its invocations stay on record. @throws `not_found`. */
+  remove(name: string): void {
+    if (this.#options.store.delete(name)) return;
+    throw new RunletError("not_found", `Cannot delete function ${name}: it does not exist`);
+  }
+
+  /** The files of a version's code. */
+  async files(version: StoredVersion): Promise<readonly CodeFile[]> {
+    return version.codeDigest === null ? [] : await this.#options.code.read(version.codeDigest);
+  }
+}
+
+function fromRow(row: FunctionVersionRow): StoredVersion {
+  return {
+    name: row.functionName,
+    version: row.version,
+    config: functionConfig.parse(JSON.parse(row.configJson)),
+    codeDigest: row.codeDigest,
+    createdAtUs: row.createdAtUs,
+  };
+}
+
+function describe({
+  name,
+  version,
+  config,
+  codeDigest,
+  createdAtUs,
+}: StoredVersion): FunctionVersion {
+  return { ...config, name, version, createdAtUs, ...(codeDigest !== null && { codeDigest }) };
+}

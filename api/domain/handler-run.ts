@@ -1,0 +1,198 @@
+import { endInTime } from "../../runtime/container/program.ts";
+import { Capture } from "../../runtime/container/stdio/capture.ts";
+import type { GuestAnswer, GuestTask, Reply } from "../../runtime/guest/guest.ts";
+import type { Pool, PoolClass, PoolTaken } from "../../runtime/pool/pool.ts";
+import { RunletError } from "./errors.ts";
+import { failureOfExit, type Outcome } from "./outcome.ts";
+import type { StoredVersion } from "./ports.ts";
+
+/** How long a function may take to load; what runs at import is bounded by it. */
+export const loadTimeoutMs = 10_000;
+
+/** How many containers an invocation may be given because one had died before it ran anything. */
+const maxContainers = 3;
+
+export interface HandlerRunOptions {
+  pool: Pool;
+  poolClass: PoolClass;
+  version: StoredVersion;
+  /** The version's code as a guest is given it; asked for where a container has it not yet. */
+  task: () => Promise<GuestTask>;
+  signal: AbortSignal;
+}
+
+export interface HandlerEvent {
+  id: string;
+  contentType: string | undefined;
+  body: Uint8Array;
+}
+
+export interface HandlerOutcome extends Outcome {
+  readonly answer?: GuestAnswer;
+}
+
+/** A reply that is no answer. */
+export type Unanswered = Exclude<Reply<unknown>, { kind: "answered" }>;
+
+/** Names a version among the containers that are warm for it. */
+export function versionKey(version: Pick<StoredVersion, "name" | "version">): string {
+  return `${version.name}:${version.version}`;
+}
+
+/** Calls a handler once in a container of the pool. The outcome is there before the container's end. */
+export async function runHandler(
+  options: HandlerRunOptions,
+  event: HandlerEvent,
+): Promise<HandlerOutcome> {
+  const { pool, poolClass, version, signal } = options;
+  const key = versionKey(version);
+  for (let left = maxContainers; left > 0; left--) {
+    const takeStart = performance.now();
+    const taken = await pool.take({ class: poolClass, key, signal });
+    const run = new HandlerRun(options, taken, elapsedUs(takeStart));
+    const outcome = await run.call(event);
+    if (outcome !== undefined) return outcome;
+  }
+  const why = `${maxContainers} containers in a row died before they ran the function`;
+  return { failure: new RunletError("runtime_failed", `Cannot run the function: ${why}`) };
+}
+
+/** One container's part in an invocation. */
+class HandlerRun {
+  readonly #options: HandlerRunOptions;
+  readonly #taken: PoolTaken;
+  readonly #stdout: Capture;
+  readonly #stderr: Capture;
+  readonly #takeUs: number;
+  #initUs: number | undefined;
+
+  constructor(options: HandlerRunOptions, taken: PoolTaken, takeUs: number) {
+    const { outputBytes } = options.version.config;
+    this.#options = options;
+    this.#taken = taken;
+    this.#takeUs = takeUs;
+    this.#stdout = new Capture(outputBytes);
+    this.#stderr = new Capture(outputBytes);
+    taken.guest.capture(this.#stdout, this.#stderr);
+  }
+
+  /** Undefined where the container died before it can have run anything of the function. */
+  async call(event: HandlerEvent): Promise<HandlerOutcome | undefined> {
+    try {
+      return this.#taken.isLoaded ? await this.#invoke(event) : await this.#loadAndInvoke(event);
+    } catch (error) {
+      this.#options.pool.discard(this.#taken.guest);
+      throw error;
+    }
+  }
+
+  async #loadAndInvoke(event: HandlerEvent): Promise<HandlerOutcome | undefined> {
+    const { guest, start } = this.#taken;
+    const { task, signal } = this.#options;
+    const loadStart = performance.now();
+    const limit = endInTime(guest.init, loadTimeoutMs, signal);
+    // A container from stock is quick to load: the event goes along, and one round trip is saved.
+    let early: ReturnType<HandlerRun["send"]> | undefined;
+    try {
+      const loading = guest.load(await task());
+      early = start === "cold" ? undefined : this.send(event);
+      early?.catch(() => undefined);
+      const loaded = await loading;
+      this.#initUs = elapsedUs(loadStart);
+      if (loaded.kind === "ended" && isOutside(loaded)) return this.#drop();
+      if (loaded.kind !== "answered") return this.#failed(loaded, loadTimeoutMs);
+    } finally {
+      limit[Symbol.dispose]();
+    }
+    return await this.#invoke(event, early);
+  }
+
+  async #invoke(
+    event: HandlerEvent,
+    early?: ReturnType<HandlerRun["send"]>,
+  ): Promise<HandlerOutcome | undefined> {
+    const { version, signal } = this.#options;
+    const { guest } = this.#taken;
+    const { timeoutMs } = version.config;
+    const wasAlive = guest.isAlive;
+    const runStart = performance.now();
+    using _limit = endInTime(guest.init, timeoutMs, signal);
+    const reply = await (early ?? this.send(event));
+    const runUs = elapsedUs(runStart);
+    if (reply.kind === "ended") {
+      return wasAlive ? { ...this.#failed(reply, timeoutMs), runUs } : this.#drop();
+    }
+    const facts = { ...this.#facts(), runUs, ...this.#release() };
+    if (reply.kind === "threw") return { ...facts, ...failureOf(reply, timeoutMs) };
+    return { ...facts, answer: reply.answer, answerBytes: reply.answer.body.length };
+  }
+
+  async send(event: HandlerEvent): Promise<Reply<GuestAnswer>> {
+    const { timeoutMs } = this.#options.version.config;
+    return await this.#taken.guest.invoke({ ...event, deadlineAtMs: Date.now() + timeoutMs });
+  }
+
+  /** Keeps the container for the next event, or has it end behind the answer. */
+  #release(): Pick<Outcome, "ended"> {
+    const { pool, version } = this.#options;
+    const { guest } = this.#taken;
+    if (version.config.isolation === "reuse") {
+      pool.keepWarm(versionKey(version), guest, version.config.keepAliveMs);
+      return {};
+    }
+    const ended = guest.finish();
+    pool.track(ended);
+    return { ended };
+  }
+
+  #failed(reply: Unanswered, timeoutMs: number): HandlerOutcome {
+    const { guest } = this.#taken;
+    const failure = failureOf(reply, timeoutMs);
+    const ended = guest.finish();
+    this.#options.pool.track(ended);
+    return { ...this.#facts(), ...failure, ended };
+  }
+
+  #drop(): undefined {
+    this.#options.pool.discard(this.#taken.guest);
+  }
+
+  #facts(): Outcome {
+    return {
+      stdout: this.#stdout,
+      stderr: this.#stderr,
+      containerId: this.#taken.guest.init.id,
+      start: this.#taken.start,
+      takeUs: this.#takeUs,
+      ...(this.#initUs !== undefined && { initUs: this.#initUs }),
+    };
+  }
+}
+
+/** What a reply that is no answer makes of an invocation. */
+export function failureOf(
+  reply: Unanswered,
+  timeoutMs: number,
+): Required<Pick<Outcome, "failure">> & Pick<Outcome, "thrown" | "exit"> {
+  if (reply.kind === "ended") {
+    return { failure: failureOfExit(reply.exit, timeoutMs), exit: reply.exit };
+  }
+  const { name, message } = reply.error;
+  return {
+    failure: new RunletError("function_error", `Function failed: ${name}: ${message}`),
+    thrown: reply.error,
+  };
+}
+
+/** Whether a container that had nothing loaded yet was ended by something else than the code it was given. */
+function isOutside({ exit }: Extract<Unanswered, { kind: "ended" }>): boolean {
+  return (
+    exit.reason === "lost" ||
+    exit.reason === "failed" ||
+    (exit.signal === "SIGKILL" && exit.reason === "signaled")
+  );
+}
+
+function elapsedUs(sinceMs: number): number {
+  return Math.round((performance.now() - sinceMs) * 1000);
+}

@@ -1,0 +1,186 @@
+import { v7 as uuidv7 } from "uuid";
+import { nowUs } from "../../runtime/clock.ts";
+import type { Exit } from "../../runtime/container/exit.ts";
+import { untilAborted } from "../../runtime/deadline.ts";
+import type { Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
+import type { RecordWriter } from "../../store/batch.ts";
+import type { NewInvocation } from "../../store/invocation-row.ts";
+import type { InvocationStore } from "../../store/invocations.ts";
+import type { Invocation, InvocationDetail, InvocationFilter } from "../schema/invocation.ts";
+import { RunletError } from "./errors.ts";
+import { asFailure, type Outcome } from "./outcome.ts";
+import { exitPatch, outcomePatch, toInvocation, toInvocationDetail } from "./record.ts";
+
+export interface InvocationsOptions {
+  store: InvocationStore;
+  writer: RecordWriter;
+  scheduler: Scheduler;
+  /** Told of what goes wrong after the answer, when no caller is there to be told. */
+  onError: (error: unknown) => void;
+}
+
+/** What is known of an invocation before it runs. */
+export type InvocationFacts = Pick<NewInvocation, "kind"> & Partial<NewInvocation>;
+
+/** The work of one invocation. Aborting `signal` ends it; it answers with an outcome either way. */
+export type Work<T extends Outcome> = (run: { id: string; signal: AbortSignal }) => Promise<T>;
+
+/** An invocation that has come to its end, well or not. */
+export interface Finished<T extends Outcome> {
+  readonly record: Invocation;
+  /** What the work came to; only the common facts where it threw. */
+  readonly outcome: T | Outcome;
+}
+
+interface Run<T extends Outcome> {
+  readonly work: Work<T>;
+  readonly cancel: AbortController;
+  readonly signal: AbortSignal;
+  readonly permit: Permit;
+}
+
+interface Live {
+  readonly cancel: AbortController;
+  readonly settled: Promise<unknown>;
+}
+
+/** Every call and every execution, running or past: admission, record, cancelling. */
+export class Invocations {
+  readonly #options: InvocationsOptions;
+  readonly #live = new Map<string, Live>();
+  readonly #afterwork = new Set<Promise<unknown>>();
+
+  constructor(options: InvocationsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Runs work when there is room for it and puts it on record before it returns; a failure is an outcome.
+   * @throws `resource_exhausted` and the signal's reason if it never began: then there is no record.
+   */
+  async run<T extends Outcome>(
+    facts: InvocationFacts,
+    work: Work<T>,
+    signal: AbortSignal,
+  ): Promise<Finished<T>> {
+    const queuedAtUs = nowUs();
+    const permit = await this.#options.scheduler.acquire(signal);
+    const id = uuidv7();
+    const cancel = new AbortController();
+    const row: NewInvocation = { ...facts, id, status: "running", queuedAtUs };
+    const settled = this.#recorded(row, { work, cancel, signal, permit });
+    this.#live.set(id, { cancel, settled: settled.catch(() => undefined) });
+    try {
+      return await settled;
+    } finally {
+      this.#live.delete(id);
+    }
+  }
+
+  list(filter: InvocationFilter): { items: Invocation[]; next?: string } {
+    const rows = this.#options.store.list({
+      limit: filter.limit + 1,
+      ...(filter.function !== undefined && { functionName: filter.function }),
+      ...(filter.status !== undefined && { status: filter.status }),
+      ...(filter.reason !== undefined && { exitReason: filter.reason }),
+      ...(filter.kind !== undefined && { kind: filter.kind }),
+      ...(filter.before !== undefined && { before: filter.before }),
+    });
+    const items = rows.slice(0, filter.limit).map(toInvocation);
+    const last = items.at(-1);
+    return rows.length > filter.limit && last ? { items, next: last.id } : { items };
+  }
+
+  /** @throws `not_found`. */
+  get(id: string): InvocationDetail {
+    const row = this.#options.store.get(id);
+    if (row === undefined) {
+      throw new RunletError("not_found", `Cannot find invocation ${id}: it is not on record`);
+    }
+    return toInvocationDetail(row);
+  }
+
+  /** Cancels a running invocation and waits for its end. @throws `not_found`, `failed_precondition`. */
+  async cancel(id: string, signal?: AbortSignal): Promise<InvocationDetail> {
+    const live = this.#live.get(id);
+    if (live === undefined) {
+      const { status } = this.get(id);
+      throw new RunletError(
+        "failed_precondition",
+        `Cannot cancel invocation ${id}: it is ${status} already`,
+      );
+    }
+    live.cancel.abort(new RunletError("cancelled", "Invocation was cancelled"));
+    await untilAborted(live.settled, signal);
+    return this.get(id);
+  }
+
+  /** Cancels everything that runs, with the reason given. */
+  cancelAll(reason: string): void {
+    for (const live of this.#live.values()) live.cancel.abort(new RunletError("cancelled", reason));
+  }
+
+  /** Resolves once nothing runs and the last record is complete. */
+  async idle(): Promise<void> {
+    await this.#options.scheduler.idle();
+    await Promise.all(this.#afterwork);
+  }
+
+  async #recorded<T extends Outcome>(row: NewInvocation, run: Run<T>): Promise<Finished<T>> {
+    const { store, writer, onError } = this.#options;
+    const { id } = row;
+    const startedAtUs = nowUs();
+    const queueUs = startedAtUs - row.queuedAtUs;
+    writer.write(() => store.insert({ ...row, startedAtUs, queueUs })).catch(onError);
+    const outcome = await this.#work(id, run);
+    const patch = outcomePatch(outcome);
+    const updated = await writer
+      .write(() => {
+        store.update(id, patch);
+        return store.get(id);
+      })
+      .finally(() => this.#end(id, outcome, run.permit));
+    if (updated === undefined)
+      throw new RunletError("internal", `Record of invocation ${id} is gone`);
+    return { record: toInvocation(updated), outcome };
+  }
+
+  async #work<T extends Outcome>(id: string, run: Run<T>): Promise<T | Outcome> {
+    const { work, cancel, signal } = run;
+    const forward = (): void => cancel.abort(signal.reason);
+    signal.addEventListener("abort", forward, { once: true });
+    if (signal.aborted) forward();
+    try {
+      return await work({ id, signal: cancel.signal });
+    } catch (error) {
+      const failure = asFailure(error);
+      if (failure.code === "internal") this.#options.onError(error);
+      return { failure };
+    } finally {
+      signal.removeEventListener("abort", forward);
+    }
+  }
+
+  /** Where the container ends after the answer, its exit is added to the record then and its slot freed. */
+  #end(id: string, { ended, exit: known }: Outcome, permit: Permit): void {
+    if (ended === undefined) return permit[Symbol.dispose]();
+    this.#track(this.#recordEnd(id, { ended, isKnown: known !== undefined, permit }));
+  }
+
+  async #recordEnd(
+    id: string,
+    { ended, isKnown, permit }: { ended: Promise<Exit>; isKnown: boolean; permit: Permit },
+  ): Promise<void> {
+    const { store, writer } = this.#options;
+    using _slot = permit;
+    const exit = await ended;
+    if (!isKnown) await writer.write(() => store.update(id, exitPatch(exit)));
+  }
+
+  #track(task: Promise<unknown>): void {
+    const tracked = task
+      .catch(this.#options.onError)
+      .finally(() => this.#afterwork.delete(tracked));
+    this.#afterwork.add(tracked);
+  }
+}

@@ -1,0 +1,102 @@
+import type { Invocation } from "../schema/invocation.ts";
+import { eventType } from "./event.ts";
+import type { Functions } from "./functions.ts";
+import { type HandlerOutcome, runHandler } from "./handler-run.ts";
+import type { Invocations } from "./invocations.ts";
+import { invocationError } from "./outcome.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { Pool } from "../../runtime/pool/pool.ts";
+import { guestTask } from "./code/task.ts";
+import { poolClassOf } from "./pool-class.ts";
+import type { GuestTask } from "../../runtime/guest/guest.ts";
+import type { ImageStore } from "../../runtime/image/image-store.ts";
+import type { CodeRepository, StoredVersion } from "./ports.ts";
+import { runCommand } from "./program-run.ts";
+
+export interface InvokerOptions {
+  functions: Functions;
+  invocations: Invocations;
+  machine: Machine;
+  pool: Pool;
+  images: ImageStore;
+  code: CodeRepository;
+}
+
+export interface InvokeRequest {
+  name: string;
+  version?: number | undefined;
+  contentType?: string | undefined;
+  event: Buffer;
+  signal: AbortSignal;
+}
+
+/** What a function answered, as its caller gets it. */
+export interface Answer {
+  readonly record: Invocation;
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: Uint8Array;
+  /** The answer is a program's output and was cut at the function's output bound. */
+  readonly truncated: boolean;
+}
+
+/** Invokes functions, whatever their runtime. */
+export class Invoker {
+  readonly #options: InvokerOptions;
+
+  constructor(options: InvokerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Invokes a function and waits for its answer, which is on record before this returns.
+   * @throws `not_found`; `invalid_argument` for an event that is not what it says; InvocationError if it failed; `resource_exhausted` if there is no room for it.
+   */
+  async invoke(request: InvokeRequest): Promise<Answer> {
+    const { functions, invocations } = this.#options;
+    const version = functions.find(request.name, request.version);
+    const { runtime, image } = version.config;
+    const contentType =
+      runtime === "command" ? undefined : eventType(request.contentType, request.event);
+    const { record, outcome } = await invocations.run(
+      {
+        kind: "invoke",
+        functionName: version.name,
+        functionVersion: version.version,
+        runtime,
+        image,
+        eventBytes: request.event.length,
+      },
+      async (run) => await this.#run(version, { ...request, contentType }, run),
+      request.signal,
+    );
+    if (outcome.failure !== undefined) throw invocationError(record.id, outcome.failure, outcome);
+    const answer = "answer" in outcome ? outcome.answer : undefined;
+    if (answer === undefined) throw new Error("An invocation that did not fail has no answer");
+    return {
+      record,
+      status: answer.status,
+      headers: [...answer.headers, ["content-type", answer.contentType]],
+      body: answer.body,
+      truncated: runtime === "command" && record.stdoutTruncated,
+    };
+  }
+
+  async #run(
+    version: StoredVersion,
+    request: InvokeRequest,
+    { id, signal }: { id: string; signal: AbortSignal },
+  ): Promise<HandlerOutcome> {
+    const { functions, machine, pool, images, code } = this.#options;
+    if (version.config.runtime === "command") {
+      const image = await images.get(version.config.image);
+      const { codeDigest } = version;
+      const task = codeDigest === null ? undefined : code.path(codeDigest);
+      return await runCommand({ machine, image, version, task, stdin: request.event, signal });
+    }
+    const event = { id, contentType: request.contentType, body: request.event };
+    const task = async (): Promise<GuestTask> => guestTask(version, await functions.files(version));
+    const poolClass = await poolClassOf(version.config, images);
+    return await runHandler({ pool, poolClass, version, task, signal }, event);
+  }
+}

@@ -1,0 +1,87 @@
+import type { Capture } from "../../runtime/container/stdio/capture.ts";
+import type { Exit } from "../../runtime/container/exit.ts";
+import {
+  InvocationError,
+  isRunletError,
+  messageOf,
+  RunletError,
+  type ThrownError,
+} from "./errors.ts";
+
+/** What one run came to. Exactly one of an answer and a failure, or neither for a program that ended well. */
+export interface Outcome {
+  readonly failure?: RunletError;
+  /** What the handler threw, where that is the failure. */
+  readonly thrown?: ThrownError;
+  /** How the container's first process ended, where it has. */
+  readonly exit?: Exit;
+  readonly stdout?: Capture;
+  readonly stderr?: Capture;
+  readonly answerBytes?: number;
+  readonly containerId?: string;
+  readonly start?: "cold" | "pooled" | "warm";
+  readonly takeUs?: number;
+  readonly initUs?: number;
+  readonly runUs?: number;
+  /** The container's end, where it comes after the answer. */
+  readonly ended?: Promise<Exit>;
+}
+
+/** The status that a record gets. */
+export type FinalStatus = "succeeded" | "failed" | "timed_out" | "cancelled";
+
+/** The status of an outcome. */
+export function statusOf(outcome: Outcome): FinalStatus {
+  if (outcome.failure === undefined) return "succeeded";
+  if (outcome.failure.code === "function_timeout") return "timed_out";
+  return outcome.failure.code === "cancelled" ? "cancelled" : "failed";
+}
+
+/** Anything thrown as a failure; what is not a RunletError is a bug of ours. */
+export function asFailure(error: unknown): RunletError {
+  if (isRunletError(error)) return error;
+  if (error instanceof DOMException && error.name === "AbortError") {
+    return new RunletError("cancelled", "Cannot go on: the caller went away");
+  }
+  return new RunletError("internal", `Cannot go on: ${messageOf(error)}`, { cause: error });
+}
+
+/** Tells whether a program ended as programs do when all is well. */
+export function isSuccess(exit: Exit): boolean {
+  return exit.reason === "exited" && exit.code === 0;
+}
+
+/** The failure that an exit is, for a run that should have answered or ended with 0. */
+export function failureOfExit(exit: Exit, timeoutMs: number): RunletError {
+  switch (exit.reason) {
+    case "exited":
+      return new RunletError("function_error", `Function failed: it exited with code ${exit.code}`);
+    case "signaled":
+      return new RunletError("function_error", `Function failed: it was killed by ${exit.signal}`);
+    case "oom":
+      return new RunletError("function_error", "Function failed: it ran out of memory");
+    case "timeout":
+      return new RunletError("function_timeout", `Function timed out after ${timeoutMs} ms`);
+    case "cancelled":
+      return new RunletError("cancelled", "Invocation was cancelled");
+    case "lost":
+    case "failed":
+      return new RunletError(
+        "runtime_failed",
+        `Cannot run the container: ${exit.message ?? "its end is not known"}`,
+      );
+  }
+}
+
+/** The error that the caller of a failed invocation gets. */
+export function invocationError(
+  invocationId: string,
+  failure: RunletError,
+  { thrown, exit }: Outcome,
+): InvocationError {
+  return new InvocationError(failure, {
+    invocationId,
+    ...(thrown !== undefined && { thrown }),
+    ...(exit !== undefined && { exit }),
+  });
+}

@@ -1,0 +1,66 @@
+import {
+  type ProgramOptions,
+  type ProgramResult,
+  runProgram,
+} from "../../runtime/container/program.ts";
+import type { Image } from "../../runtime/image/image.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import { taskDirectory } from "../../runtime/oci/spec.ts";
+import type { HandlerOutcome } from "./handler-run.ts";
+import { failureOfExit, isSuccess, type Outcome } from "./outcome.ts";
+import type { StoredVersion } from "./ports.ts";
+
+export interface CommandRunOptions {
+  machine: Machine;
+  image: Image;
+  version: StoredVersion;
+  /** Directory of the host with the version's files, if it has any. */
+  task: string | undefined;
+  stdin: Uint8Array;
+  signal: AbortSignal;
+}
+
+/** Runs a command function: standard input is the event, standard output the answer. */
+export async function runCommand(options: CommandRunOptions): Promise<HandlerOutcome> {
+  const { machine, image, version, task, stdin, signal } = options;
+  const { command, env, timeoutMs, outputBytes, tmpBytes } = version.config;
+  const { outcome, result } = await runOnRecord(machine, {
+    image,
+    args: command ?? [],
+    env,
+    cwd: task === undefined ? "/tmp" : taskDirectory,
+    task,
+    tmpBytes,
+    stdin,
+    timeoutMs,
+    outputBytes,
+    signal,
+  });
+  if (outcome.failure !== undefined) return outcome;
+  const body = result.stdout.toBuffer();
+  const contentType = isUtf8Text(body) ? "text/plain; charset=utf-8" : "application/octet-stream";
+  const answer = { status: 200, contentType, headers: [], body };
+  return { ...outcome, answer, answerBytes: body.length };
+}
+
+/** Runs a program; its outcome holds what every record of a program does. */
+export async function runOnRecord(
+  machine: Machine,
+  options: ProgramOptions,
+): Promise<{ outcome: Outcome; result: ProgramResult }> {
+  const start = performance.now();
+  const result = await runProgram(machine, options);
+  const runUs = Math.round((performance.now() - start) * 1000);
+  const { exit, stdout, stderr, containerId } = result;
+  const facts = { exit, stdout, stderr, containerId, start: "cold", runUs } as const;
+  if (isSuccess(exit)) return { result, outcome: facts };
+  return { result, outcome: { ...facts, failure: failureOfExit(exit, options.timeoutMs) } };
+}
+
+function isUtf8Text(bytes: Uint8Array): boolean {
+  try {
+    return !new TextDecoder("utf-8", { fatal: true }).decode(bytes).includes("\0");
+  } catch {
+    return false;
+  }
+}

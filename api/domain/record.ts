@@ -1,0 +1,103 @@
+import { nowUs } from "../../runtime/clock.ts";
+import type { Exit } from "../../runtime/container/exit.ts";
+import { cutMark } from "../../runtime/container/stdio/capture.ts";
+import type {
+  InvocationPatch,
+  InvocationRow,
+  InvocationSummary,
+} from "../../store/invocation-row.ts";
+import type { Invocation, InvocationDetail } from "../schema/invocation.ts";
+import type { RunletError, ThrownError } from "./errors.ts";
+import { type Outcome, statusOf } from "./outcome.ts";
+
+/** What an outcome changes in its record. */
+export function outcomePatch(outcome: Outcome): InvocationPatch {
+  const { failure, thrown, exit, stdout, stderr } = outcome;
+  return {
+    status: statusOf(outcome),
+    finishedAtUs: nowUs(),
+    startKind: outcome.start ?? null,
+    containerId: outcome.containerId ?? null,
+    takeUs: outcome.takeUs ?? null,
+    initUs: outcome.initUs ?? null,
+    runUs: outcome.runUs ?? null,
+    answerBytes: outcome.answerBytes ?? null,
+    ...(exit && exitPatch(exit)),
+    ...(failure && failurePatch(failure, thrown)),
+    ...(stdout && {
+      stdout: stdout.toBuffer(),
+      stdoutBytes: stdout.totalBytes,
+      stdoutTruncated: stdout.truncated,
+    }),
+    ...(stderr && {
+      stderr: stderr.toBuffer(),
+      stderrBytes: stderr.totalBytes,
+      stderrTruncated: stderr.truncated,
+    }),
+  };
+}
+
+function failurePatch(failure: RunletError, thrown: ThrownError | undefined): InvocationPatch {
+  return {
+    errorCode: failure.code,
+    errorName: thrown?.name ?? null,
+    errorMessage: thrown?.message ?? failure.message,
+    errorStack: thrown?.stack ?? null,
+  };
+}
+
+/** What the end of a container changes in the record of the invocation that it was for. */
+export function exitPatch(exit: Exit): InvocationPatch {
+  return {
+    exitCode: exit.code,
+    exitSignal: exit.signal ?? null,
+    exitReason: exit.reason,
+    exitedAtUs: Math.round(exit.atMs * 1000),
+  };
+}
+
+/** A record as callers see it. */
+export function toInvocation(row: InvocationSummary): Invocation {
+  const { errorCode, errorName, errorMessage, errorStack, startKind, runtime, image, ...rest } =
+    row;
+  return {
+    ...withoutNulls(rest),
+    runtime: runtime ?? "",
+    image: image ?? "",
+    ...(startKind !== null && { start: startKind }),
+    ...(errorCode !== null && {
+      error: {
+        code: errorCode,
+        message: errorMessage ?? "",
+        ...(errorName !== null && { name: errorName }),
+        ...(errorStack !== null && { stack: errorStack }),
+      },
+    }),
+  };
+}
+
+/** A record with its output as callers see it; output that was cut says so at its end. */
+export function toInvocationDetail(row: InvocationRow): InvocationDetail {
+  const { stdout, stderr, ...summary } = row;
+  return {
+    ...toInvocation(summary),
+    stdout: outputText(stdout, row.stdoutBytes),
+    stderr: outputText(stderr, row.stderrBytes),
+  };
+}
+
+function outputText(kept: Uint8Array | null, totalBytes: number): string {
+  const bytes = kept ?? new Uint8Array();
+  const droppedBytes = totalBytes - bytes.byteLength;
+  const text = new TextDecoder().decode(bytes, { stream: droppedBytes > 0 });
+  return droppedBytes > 0 ? text + cutMark(droppedBytes) : text;
+}
+
+type WithoutNulls<T> = { [K in keyof T as null extends T[K] ? never : K]: T[K] } & {
+  [K in keyof T as null extends T[K] ? K : never]?: Exclude<T[K], null>;
+};
+
+function withoutNulls<T extends object>(object: T): WithoutNulls<T> {
+  const kept = Object.entries(object).filter((entry) => entry[1] !== null);
+  return Object.fromEntries(kept) as WithoutNulls<T>;
+}

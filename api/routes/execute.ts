@@ -1,0 +1,24 @@
+import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
+import type { Executor } from "../domain/executor.ts";
+import { executeRequest, executeResult } from "../schema/execute.ts";
+import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+
+const execute = createRoute({
+  method: "post",
+  path: "/",
+  summary: "Run a snippet or files once in a fresh container",
+  description:
+    "The answer is 200 however the program ended: its exit code, signal and reason are in the body.",
+  request: {
+    body: { content: { "application/json": { schema: executeRequest } }, required: true },
+  },
+  responses: { 200: jsonAnswer(executeResult, "How it ended, and its output"), ...problemAnswers },
+});
+
+/** `/v1/execute`. */
+export function executeRoutes(executor: Executor): OpenAPIHono {
+  return createRouter().openapi(execute, async (context) => {
+    const signal = context.req.raw.signal;
+    return context.json(await executor.execute(context.req.valid("json"), signal), 200);
+  });
+}

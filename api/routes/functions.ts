@@ -1,0 +1,69 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Functions } from "../domain/functions.ts";
+import { functionName, pageLimit } from "../schema/common.ts";
+import { functionPage, functionSpec, functionVersion } from "../schema/function.ts";
+import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+
+const params = z.object({ name: functionName });
+
+const put = createRoute({
+  method: "put",
+  path: "/{name}",
+  summary: "Deploy a function: a new version, checked by loading it once",
+  request: {
+    params,
+    body: { content: { "application/json": { schema: functionSpec } }, required: true },
+  },
+  responses: {
+    200: jsonAnswer(functionVersion, "Nothing differs from the latest version"),
+    201: jsonAnswer(functionVersion, "The new version"),
+    ...problemAnswers,
+  },
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/{name}",
+  summary: "Show a function's latest version, or the one asked for",
+  request: {
+    params,
+    query: z.object({ version: z.coerce.number().int().positive().optional() }),
+  },
+  responses: { 200: jsonAnswer(functionVersion, "The version"), ...problemAnswers },
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  summary: "List functions by name, each with its latest version",
+  request: { query: z.object({ limit: pageLimit, after: functionName.optional() }) },
+  responses: { 200: jsonAnswer(functionPage, "A page of functions"), ...problemAnswers },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{name}",
+  summary: "Delete a function with all its versions; its invocations stay on record",
+  request: { params },
+  responses: { 204: { description: "Deleted" }, ...problemAnswers },
+});
+
+/** `/v1/functions` without the invocations. */
+export function functionRoutes(functions: Functions): OpenAPIHono {
+  return createRouter()
+    .openapi(put, async (context) => {
+      const { name } = context.req.valid("param");
+      const signal = context.req.raw.signal;
+      const { version, created } = await functions.deploy(name, context.req.valid("json"), signal);
+      return context.json(version, created ? 201 : 200);
+    })
+    .openapi(get, (context) => {
+      const { name } = context.req.valid("param");
+      return context.json(functions.get(name, context.req.valid("query").version), 200);
+    })
+    .openapi(list, (context) => context.json(functions.list(context.req.valid("query")), 200))
+    .openapi(remove, (context) => {
+      functions.remove(context.req.valid("param").name);
+      return context.body(null, 204);
+    });
+}

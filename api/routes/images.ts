@@ -1,0 +1,76 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { stream } from "hono/streaming";
+import type { Images } from "../domain/images.ts";
+import { image, imageList, type ImageProgress } from "../schema/image.ts";
+import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { problemOf } from "./problem.ts";
+
+const params = z.object({ name: z.string().min(1).max(63) });
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  summary: "List images",
+  responses: { 200: jsonAnswer(imageList, "All images"), ...problemAnswers },
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/{name}",
+  summary: "Show one image",
+  request: { params },
+  responses: { 200: jsonAnswer(image, "The image"), ...problemAnswers },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{name}",
+  summary: "Remove an image that was added",
+  request: { params },
+  responses: { 204: { description: "Removed" }, ...problemAnswers },
+});
+
+const add = createRoute({
+  method: "put",
+  path: "/{name}",
+  summary: "Add an image from a root file system as tar, or from an OCI archive",
+  description:
+    "The answer is newline-delimited JSON: lines of progress, then `{image}` or `{problem}` as the last one.",
+  request: {
+    params,
+    body: { content: { "application/x-tar": { schema: z.unknown() } }, required: true },
+  },
+  responses: {
+    200: { content: { "application/x-ndjson": { schema: z.unknown() } }, description: "Progress" },
+    ...problemAnswers,
+  },
+});
+
+/** `/v1/images`. */
+export function imageRoutes(images: Images): OpenAPIHono {
+  return createRouter()
+    .openapi(list, async (context) => context.json({ items: await images.list() }, 200))
+    .openapi(get, async (context) => {
+      return context.json(await images.get(context.req.valid("param").name), 200);
+    })
+    .openapi(remove, async (context) => {
+      await images.remove(context.req.valid("param").name);
+      return context.body(null, 204);
+    })
+    .openapi(add, (context) => {
+      const { name } = context.req.valid("param");
+      const { body, signal } = context.req.raw;
+      context.header("content-type", "application/x-ndjson");
+      const answer = stream(context, async (output) => {
+        const write = (line: unknown): Promise<unknown> => output.writeln(JSON.stringify(line));
+        const onProgress = (progress: ImageProgress): void => void write({ progress });
+        try {
+          await write({ image: await images.add(name, body, { onProgress, signal }) });
+        } catch (error) {
+          await write({ problem: problemOf(error) });
+        }
+      });
+      // The router takes any media type of this name for one JSON value.
+      return answer as never;
+    });
+}

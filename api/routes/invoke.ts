@@ -1,0 +1,64 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Answer, Invoker } from "../domain/invoker.ts";
+import { functionName } from "../schema/common.ts";
+import { createRouter, problemAnswers } from "./openapi.ts";
+import { serverTiming } from "./server-timing.ts";
+
+const invoke = createRoute({
+  method: "post",
+  path: "/{name}/invocations",
+  summary: "Invoke a function and wait for its answer",
+  description:
+    "The body is the event: JSON, text or bytes, as its content type says. The answer is the function's own, with its content type and, from a fetch-style handler, its status and headers.",
+  request: {
+    params: z.object({ name: functionName }),
+    query: z.object({ version: z.coerce.number().int().positive().optional() }),
+    body: { content: { "*/*": { schema: z.unknown() } }, required: false },
+  },
+  responses: {
+    200: {
+      description: "The function's answer",
+      headers: z.object({
+        "Runlet-Invocation-Id": z.string(),
+        "Runlet-Function-Version": z.string(),
+        "Runlet-Start": z.string(),
+        "Server-Timing": z.string(),
+      }),
+      content: { "*/*": { schema: z.unknown() } },
+    },
+    ...problemAnswers,
+  },
+});
+
+/** Invocation of functions. The body is taken as it comes: the function decides what it means. */
+export function invokeRoutes(invoker: Invoker): OpenAPIHono {
+  return createRouter().openapi(invoke, async (context) => {
+    const answer = await invoker.invoke({
+      name: context.req.valid("param").name,
+      version: context.req.valid("query").version,
+      contentType: context.req.header("content-type"),
+      event: Buffer.from(await context.req.arrayBuffer()),
+      signal: context.req.raw.signal,
+    });
+    return respond(answer);
+  });
+}
+
+function respond(answer: Answer): Response {
+  const headers = new Headers(answer.headers.map(([name, value]) => [name, value]));
+  headers.set("runlet-invocation-id", answer.record.id);
+  headers.set("runlet-start", answer.record.start ?? "cold");
+  if (answer.record.functionVersion !== undefined) {
+    headers.set("runlet-function-version", String(answer.record.functionVersion));
+  }
+  if (answer.truncated) headers.set("runlet-truncated", "true");
+  headers.set("server-timing", serverTiming(answer.record));
+  return new Response(isBodiless(answer.status) ? null : new Uint8Array(answer.body), {
+    status: answer.status,
+    headers,
+  });
+}
+
+function isBodiless(status: number): boolean {
+  return status === 204 || status === 205 || status === 304;
+}

@@ -1,0 +1,107 @@
+import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
+import type { z } from "zod";
+import { type ErrorCode, InvocationError, messageOf, RunletError } from "../domain/errors.ts";
+import type { Problem } from "../schema/problem.ts";
+
+/** The HTTP status and title of each code. */
+export const problems: Readonly<Record<ErrorCode, { status: number; title: string }>> = {
+  invalid_argument: { status: 400, title: "The request is not valid" },
+  not_found: { status: 404, title: "No such thing" },
+  already_exists: { status: 409, title: "It exists already" },
+  failed_precondition: { status: 409, title: "Not possible in this state" },
+  payload_too_large: { status: 413, title: "Too large" },
+  resource_exhausted: { status: 429, title: "No capacity left" },
+  cancelled: { status: 499, title: "Cancelled" },
+  internal: { status: 500, title: "Internal error" },
+  runtime_failed: { status: 500, title: "The container runtime failed" },
+  protocol_violation: { status: 502, title: "The function broke the channel protocol" },
+  function_error: { status: 502, title: "The function failed" },
+  unavailable: { status: 503, title: "Not available" },
+  deadline_exceeded: { status: 504, title: "No answer in time" },
+  function_timeout: { status: 504, title: "The function timed out" },
+};
+
+/** Seconds after which a caller who was refused for lack of capacity may try again. */
+const retryAfterSeconds = 1;
+
+/** Any error as a problem document; what is not a RunletError is a bug of ours and says nothing of its inside. */
+export function problemOf(error: unknown): Problem {
+  if (error instanceof HTTPException) {
+    return describe({
+      code: "invalid_argument",
+      detail: `Cannot take the request: ${factOf(error)}`,
+    });
+  }
+  if (!(error instanceof RunletError)) {
+    return describe({ code: "internal", detail: "Cannot answer: unexpected error, see the log" });
+  }
+  return describe({ code: error.code, detail: error.message, ...factsOf(error) });
+}
+
+/** Any error as an answer; see {@link problemOf}. */
+export function problemResponse(error: unknown, context: Context): Response {
+  return respond(context, problemOf(error));
+}
+
+/** The problem of a request that its schema refuses. */
+export function validationProblem(error: z.core.$ZodError, context: Context): Response {
+  const issues = error.issues.map((issue) => ({
+    path: issue.path.map(String).join("."),
+    message: issue.message,
+  }));
+  const listed = issues.map(({ path, message }) => (path ? `${path}: ${message}` : message));
+  const detail = `Cannot take the request: ${listed.join("; ")}`;
+  return respond(context, describe({ code: "invalid_argument", detail, issues }));
+}
+
+/** The problem of a path that no route serves. */
+export function routeNotFound(context: Context): Response {
+  const detail = `Cannot find ${context.req.method} ${context.req.path}. See /openapi.json for what there is`;
+  return respond(context, describe({ code: "not_found", detail }));
+}
+
+function factsOf(error: RunletError): Omit<Partial<Problem>, "code"> {
+  if (!(error instanceof InvocationError)) return {};
+  const { thrown, exit, invocationId } = error;
+  return {
+    invocationId,
+    ...(thrown && {
+      functionError: {
+        name: thrown.name,
+        message: thrown.message,
+        ...(thrown.stack !== undefined && { stack: thrown.stack }),
+      },
+    }),
+    ...(exit && {
+      exit: {
+        code: exit.code,
+        reason: exit.reason,
+        ...(exit.signal !== undefined && { signal: exit.signal }),
+      },
+    }),
+  };
+}
+
+/** What hono refuses by itself is a body that is no JSON, or that does not say that it is. */
+function factOf(error: HTTPException): string {
+  return error.status === 415 ? "its content type is not application/json" : error.message;
+}
+
+function describe(
+  facts: Omit<Partial<Problem>, "code"> & { code: ErrorCode; detail: string },
+): Problem {
+  return { type: "about:blank", ...problems[facts.code], ...facts };
+}
+
+function respond(context: Context, body: Problem): Response {
+  const headers = new Headers({ "content-type": "application/problem+json" });
+  if (body.invocationId !== undefined) headers.set("runlet-invocation-id", body.invocationId);
+  if (body.status === 429) headers.set("retry-after", String(retryAfterSeconds));
+  return context.newResponse(JSON.stringify(body), body.status as 400, Object.fromEntries(headers));
+}
+
+/** The text for the log of an error that was answered as internal. */
+export function logText(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+}

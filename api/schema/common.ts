@@ -1,0 +1,34 @@
+import { z } from "@hono/zod-openapi";
+
+/** Name of a function: also a path segment, a directory name and a metric label. */
+export const functionName = z
+  .string()
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/, {
+    error: "expected 1 to 64 letters, digits, - and _, the first a letter or a digit",
+  })
+  .openapi({ example: "hello" });
+
+export const invocationId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
+
+export const runtimeName = z.enum(["node", "python", "command"]).openapi("Runtime");
+
+export const environment = z
+  .record(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "expected a variable name" }),
+    z
+      .string()
+      .max(32_768)
+      .regex(/^[^\0]*$/, { error: "expected no NUL character" }),
+  )
+  .refine((env) => JSON.stringify(env).length <= 65_536, {
+    error: "expected at most 64 KiB in all",
+  });
+
+/** One page of a list; `next` is the cursor of the page after it, absent on the last one. */
+export function pageOf<T extends z.ZodType>(
+  items: T,
+): z.ZodObject<{ items: z.ZodArray<T>; next: z.ZodOptional<z.ZodString> }> {
+  return z.object({ items: z.array(items), next: z.string().optional() });
+}
+
+export const pageLimit = z.coerce.number().int().min(1).max(200).default(50);

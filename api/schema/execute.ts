@@ -1,0 +1,61 @@
+import { z } from "@hono/zod-openapi";
+import { code } from "./code.ts";
+import { environment, invocationId } from "./common.ts";
+import { functionConfig } from "./function.ts";
+import { limits } from "./limits.ts";
+import { exitReason } from "./invocation.ts";
+
+/** A snippet or files to run once. */
+export const executeRequest = z
+  .strictObject({
+    runtime: z.enum(["node", "python", "bash", "command"]),
+    code: code.optional(),
+    entry: z.string().max(1024).optional().openapi({
+      description:
+        "The file to run; by default the only one, or the first that is named main or index",
+    }),
+    command: functionConfig.shape.command,
+    args: z.array(z.string().max(65_536)).max(1000).default([]),
+    stdin: z.string().default(""),
+    stdinEncoding: z.enum(["utf8", "base64"]).default("utf8"),
+    image: functionConfig.shape.image,
+    env: environment.default({}),
+    ...limits,
+  })
+  .superRefine((request, context) => {
+    const isCommand = request.runtime === "command";
+    if (isCommand !== (request.command !== undefined)) {
+      context.addIssue({
+        code: "custom",
+        path: ["command"],
+        message: "expected with runtime command, and only with it",
+      });
+    }
+    if (!isCommand && request.code === undefined) {
+      context.addIssue({ code: "custom", path: ["code"], message: "expected the code to run" });
+    }
+  })
+  .openapi("ExecuteRequest");
+
+/** How a snippet ended. */
+export const executeResult = z
+  .object({
+    invocationId,
+    exitCode: z.number().int(),
+    exitSignal: z.string().optional(),
+    exitReason,
+    stdout: z.string(),
+    stderr: z.string(),
+    outputEncoding: z.enum(["utf8", "base64"]).openapi({
+      description: "base64 where stdout or stderr is not valid UTF-8",
+    }),
+    stdoutTruncated: z.boolean(),
+    stderrTruncated: z.boolean(),
+    queueUs: z.number().int(),
+    runUs: z.number().int(),
+  })
+  .openapi("ExecuteResult");
+
+export type ExecuteRequest = z.infer<typeof executeRequest>;
+export type ExecuteRequestInput = z.input<typeof executeRequest>;
+export type ExecuteResult = z.infer<typeof executeResult>;

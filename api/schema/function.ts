@@ -1,0 +1,81 @@
+import { z } from "@hono/zod-openapi";
+import { code } from "./code.ts";
+import { environment, functionName, pageOf, runtimeName } from "./common.ts";
+import { limits } from "./limits.ts";
+
+const image = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, { error: "expected an image name" })
+  .default("default");
+
+const programArguments = z
+  .array(
+    z
+      .string()
+      .max(65_536)
+      .regex(/^[^\0]*$/, { error: "expected no NUL character" }),
+  )
+  .min(1)
+  .max(1000);
+
+/** A function's configuration: what a version is made of, beside its code. */
+export const functionConfig = z.strictObject({
+  runtime: runtimeName,
+  handler: z
+    .string()
+    .regex(/^[\w./-]+$/, { error: "expected file.export, such as index.handler" })
+    .max(256)
+    .optional(),
+  command: programArguments.optional().openapi({
+    description:
+      "Program and arguments of a command function: stdin is the event, stdout the answer",
+  }),
+  image,
+  env: environment.default({}),
+  isolation: z.enum(["fresh", "reuse"]).default("fresh").openapi({
+    description:
+      "fresh: each invocation in a container that nobody used before. reuse: containers are kept for the next event of the same version, one at a time",
+  }),
+  keepAliveMs: z.number().int().min(0).max(86_400_000).default(300_000).openapi({
+    description: "How long an idle container is kept with isolation reuse",
+  }),
+  concurrency: z.number().int().min(1).max(10_000).optional().openapi({
+    description: "How many invocations of this function may run at once",
+  }),
+  provisioned: z.number().int().min(0).max(1000).default(0).openapi({
+    description: "How many containers are kept started with this function loaded",
+  }),
+  ...limits,
+});
+
+/** A deployment: configuration and code. */
+export const functionSpec = functionConfig
+  .extend({ code: code.optional() })
+  .superRefine((spec, context) => {
+    const issue = (path: string, message: string): void =>
+      context.addIssue({ code: "custom", path: [path], message });
+    if (spec.runtime === "command") {
+      if (spec.command === undefined) issue("command", "a command function needs a command");
+      if (spec.handler !== undefined) issue("handler", "a command function has no handler");
+    } else {
+      if (spec.code === undefined) issue("code", `a ${spec.runtime} function needs code`);
+      if (spec.command !== undefined) issue("command", "only a command function has a command");
+    }
+  })
+  .openapi("FunctionSpec");
+
+export const functionVersion = functionConfig
+  .extend({
+    name: functionName,
+    version: z.number().int().positive(),
+    codeDigest: z.string().optional().openapi({ description: "SHA-256 over the code's files" }),
+    createdAtUs: z.number().int(),
+  })
+  .openapi("FunctionVersion");
+
+export const functionPage = pageOf(functionVersion).openapi("FunctionPage");
+
+export type FunctionConfig = z.infer<typeof functionConfig>;
+export type FunctionSpec = z.infer<typeof functionSpec>;
+export type FunctionSpecInput = z.input<typeof functionSpec>;
+export type FunctionVersion = z.infer<typeof functionVersion>;

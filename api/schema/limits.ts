@@ -1,0 +1,27 @@
+import { z } from "@hono/zod-openapi";
+
+const mebibyte = 1024 * 1024;
+
+/** What one run may use. */
+export const limits = {
+  timeoutMs: z.number().int().min(1).max(900_000).default(30_000),
+  memoryBytes: z
+    .number()
+    .int()
+    .min(32 * mebibyte)
+    .max(65_536 * mebibyte)
+    .default(256 * mebibyte),
+  tmpBytes: z
+    .number()
+    .int()
+    .min(mebibyte)
+    .max(65_536 * mebibyte)
+    .default(64 * mebibyte),
+  outputBytes: z
+    .number()
+    .int()
+    .min(0)
+    .max(64 * mebibyte)
+    .default(mebibyte)
+    .openapi({ description: "How much of each of stdout and stderr is kept; the rest is cut off" }),
+};

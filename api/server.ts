@@ -1,0 +1,196 @@
+import { serve } from "@hono/node-server";
+import { once } from "node:events";
+import { mkdir } from "node:fs/promises";
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { within } from "../runtime/deadline.ts";
+import { messageOf } from "../runtime/errors.ts";
+import { ImageStore } from "../runtime/image/image-store.ts";
+import type { GuestTask } from "../runtime/guest/guest.ts";
+import { Machine } from "../runtime/machine.ts";
+import { Pool } from "../runtime/pool/pool.ts";
+import { Scheduler } from "../runtime/pool/scheduler.ts";
+import { nowUs } from "../runtime/clock.ts";
+import { RecordWriter } from "../store/batch.ts";
+import { CodeStore } from "../store/code-store.ts";
+import { openDatabase } from "../store/database.ts";
+import { FunctionStore } from "../store/functions.ts";
+import { InvocationStore } from "../store/invocations.ts";
+import { lockDataDirectory } from "../store/lock.ts";
+import { createApp } from "./app.ts";
+import { type Config, loadConfig } from "./config.ts";
+import { Executor } from "./domain/executor.ts";
+import { Functions } from "./domain/functions.ts";
+import { guestTask } from "./domain/code/task.ts";
+import { checkLoad } from "./domain/load-check.ts";
+import { poolClassOf } from "./domain/pool-class.ts";
+import { Images } from "./domain/images.ts";
+import { Invocations } from "./domain/invocations.ts";
+import { Invoker } from "./domain/invoker.ts";
+import { codeRepository, scratchCode } from "./code-on-disk.ts";
+import { createLog } from "./log.ts";
+
+/** A server that listens. Disposing it stops accepting, cancels what still runs after a while, and cleans up. */
+export interface RunningServer extends AsyncDisposable {
+  readonly url: string;
+}
+
+/**
+ * Builds everything and listens: the one place that joins runtime, store and faces.
+ * @throws DataDirectoryLockedError if another server has the data directory.
+ */
+export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+  await using stack = new AsyncDisposableStack();
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  stack.use(lockDataDirectory(config.dataDir));
+  const database = stack.use(openDatabase(join(config.dataDir, "runlet.db")));
+  const writer = stack.use(new RecordWriter(database));
+  const store = new InvocationStore(database);
+  const lost = store.markLost(nowUs());
+  if (lost > 0) log.warn({ lost }, "invocations of an earlier run were lost");
+
+  const machine = stack.use(
+    await Machine.open({
+      stateDir: config.stateDir,
+      runsc: config.runsc,
+      platform: config.platform,
+    }),
+  );
+  const pool = stack.use(
+    new Pool({
+      machine,
+      maxStarts: config.maxStarts,
+      floor: config.poolFloor,
+      maxMembers: config.poolMax,
+      maxAgeMs: config.poolMaxAgeMs,
+    }),
+  );
+  const imageStore = new ImageStore({ directory: config.imagesDir });
+  const tasks = join(config.stateDir, "tasks");
+  await mkdir(tasks, { recursive: true, mode: 0o711 });
+
+  const readiness = { ready: false, reason: "starting" } as { ready: boolean; reason?: string };
+  const onError = (error: unknown): void =>
+    log.error({ error: messageOf(error) }, "background failure");
+  const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
+  const scheduler = new Scheduler({ concurrency, queueLimit, queueTimeoutMs });
+  const invocations = new Invocations({ store, writer, scheduler, onError });
+  const code = codeRepository(new CodeStore(join(config.dataDir, "code")));
+  const functions = new Functions({
+    store: new FunctionStore(database),
+    code,
+    maxCodeBytes,
+    check: async (version, signal = AbortSignal.timeout(60_000)) => {
+      if (version.config.runtime === "command")
+        return void (await imageStore.get(version.config.image));
+      const poolClass = await poolClassOf(version.config, imageStore);
+      const task = async (): Promise<GuestTask> =>
+        guestTask(version, await functions.files(version));
+      await checkLoad({ pool, poolClass, task, signal }, version.name);
+    },
+  });
+  const app = createApp({
+    functions,
+    invocations,
+    invoker: new Invoker({ functions, invocations, machine, pool, images: imageStore, code }),
+    executor: new Executor({
+      invocations,
+      machine,
+      images: imageStore,
+      scratch: scratchCode(tasks),
+      maxCodeBytes,
+    }),
+    images: new Images({ store: imageStore, uploads: tasks }),
+    readiness,
+    log,
+    maxEventBytes: config.maxEventBytes,
+    maxCodeBytes,
+  });
+
+  const listener = await listen(app, config);
+  stack.defer(async () => {
+    readiness.ready = false;
+    readiness.reason = "shutting down";
+    const closed = listener.close();
+    await drain(invocations, config.shutdownTimeoutMs);
+    listener.cut();
+    await closed;
+  });
+  await prepareImage(imageStore, log);
+  readiness.ready = true;
+  delete readiness.reason;
+  log.info({ url: listener.url, dataDir: config.dataDir }, "listening");
+  const owned = stack.move();
+  return { url: listener.url, [Symbol.asyncDispose]: async () => await owned.disposeAsync() };
+}
+
+interface Listener {
+  readonly url: string;
+  /** Stops accepting; resolves once the last connection has ended. */
+  close(): Promise<void>;
+  /** Ends the connections that are left. */
+  cut(): void;
+}
+
+async function listen(app: ReturnType<typeof createApp>, config: Config): Promise<Listener> {
+  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }) as Server;
+  await once(server, "listening");
+  const { address, port, family } = server.address() as AddressInfo;
+  return {
+    url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
+    async close(): Promise<void> {
+      const closed = once(server, "close");
+      server.close();
+      server.closeIdleConnections();
+      await closed;
+    },
+    cut: () => server.closeAllConnections(),
+  };
+}
+
+/** Lets running invocations end for a while, then cancels what is left. */
+async function drain(invocations: Invocations, timeoutMs: number): Promise<void> {
+  try {
+    await within(invocations.idle(), "let running invocations end", timeoutMs);
+  } catch {
+    invocations.cancelAll("Invocation was cancelled: the server shuts down");
+    await invocations.idle();
+  }
+}
+
+/** Builds the default image at the first start; without it, functions that name another image still run. */
+async function prepareImage(images: ImageStore, log: Logger): Promise<void> {
+  let phase = "";
+  try {
+    await images.ensureDefault({
+      onProgress: (progress) => {
+        if (progress.phase !== phase) log.info(progress, "building the default image");
+        phase = progress.phase;
+      },
+    });
+  } catch (error) {
+    log.warn({ error: messageOf(error) }, "no default image; functions with image host still run");
+  }
+}
+
+/** Runs a server until a signal ends it. */
+export async function serveUntilSignal(config: Config): Promise<void> {
+  const log = createLog(config.logLevel);
+  const ended = Promise.withResolvers<void>();
+  process.once("SIGTERM", ended.resolve);
+  process.once("SIGINT", ended.resolve);
+  await using _server = await startServer(config, log);
+  await ended.promise;
+  log.info("shutting down");
+}
+
+if (import.meta.main) {
+  try {
+    await serveUntilSignal(loadConfig(process.env));
+  } catch (error) {
+    process.stderr.write(`error: ${messageOf(error)}\n`);
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,45 @@
+import type { Logger } from "pino";
+import { RunletError } from "../errors.ts";
+import type { Spec } from "../oci/spec.ts";
+import type { Runsc } from "../runsc/runsc.ts";
+import type { Deadlines } from "./deadlines.ts";
+import type { ContainerId } from "./id.ts";
+import type { PipeStock } from "./stdio/pipe-stock.ts";
+import type { StdioRequest } from "./stdio/stdio.ts";
+
+/** What a container is made from. */
+export interface InitOptions {
+  id: ContainerId;
+  runsc: Runsc;
+  spec: Spec;
+  /** The directory that holds the bundles of all containers. */
+  bundles: string;
+  stdio: StdioRequest;
+  pipes: PipeStock;
+  /** `attached` for one that lives shortly or needs a channel or a terminal, `detached` for create, start, wait. */
+  launch: "attached" | "detached";
+  /** A container in the sandbox of another, which the spec's annotations name. */
+  subcontainer?: boolean;
+  /** Gives the guest a duplex socket as descriptor 3. */
+  channel?: boolean;
+  deadlines?: Partial<Deadlines>;
+  log?: Pick<Logger, "warn">;
+}
+
+/** @throws `invalid_argument` for a combination that runsc has no means for. */
+export function checkInitOptions(options: InitOptions): void {
+  const isAttached = options.launch === "attached";
+  const hasConsole = options.stdio.kind === "console";
+  const conflicts: [boolean, string][] = [
+    [options.channel === true && !isAttached, "a channel needs an attached launch"],
+    [options.channel === true && hasConsole, "a channel does not go with a console"],
+    [hasConsole && !isAttached, "a console needs an attached launch"],
+    [options.subcontainer === true && isAttached, "a subcontainer needs a detached launch"],
+  ];
+  const conflict = conflicts.find(([isGiven]) => isGiven);
+  if (conflict === undefined) return;
+  throw new RunletError(
+    "invalid_argument",
+    `Cannot make container ${options.id}: ${conflict[1]}. Change the launch or the stdio`,
+  );
+}

@@ -1,0 +1,70 @@
+import { finished } from "node:stream/promises";
+import type { Machine } from "../machine.ts";
+import { type ContainerSpecOptions, containerSpec } from "./container-spec.ts";
+import type { Exit } from "./exit.ts";
+import type { Init } from "./init.ts";
+import { Capture } from "./stdio/capture.ts";
+
+export interface ProgramOptions extends ContainerSpecOptions {
+  stdin: Uint8Array;
+  /** Wall-clock time from the start of the container, milliseconds. */
+  timeoutMs: number;
+  /** How much of each of stdout and stderr is kept. */
+  outputBytes: number;
+  signal: AbortSignal;
+}
+
+/** How a program ended, and what it wrote. */
+export interface ProgramResult {
+  readonly containerId: string;
+  readonly exit: Exit;
+  readonly stdout: Capture;
+  readonly stderr: Capture;
+}
+
+/**
+ * Runs one program as the first process of a container of its own and waits for its end. The container is
+ * gone when this returns. A timeout and an abort of the signal are ways to end, told by the exit's reason.
+ * @throws RunscError if the container could not be made.
+ */
+export async function runProgram(
+  machine: Machine,
+  options: ProgramOptions,
+): Promise<ProgramResult> {
+  const stdout = new Capture(options.outputBytes);
+  const stderr = new Capture(options.outputBytes);
+  await using init = machine.container(containerSpec(options), {
+    stdio: { kind: "pipe", stdin: true, stdout: true, stderr: true },
+  });
+  options.signal.throwIfAborted();
+  await init.create();
+  await init.start();
+  init.stdout?.attach((chunk) => stdout.write(chunk));
+  init.stderr?.attach((chunk) => stderr.write(chunk));
+  using _limit = endInTime(init, options.timeoutMs, options.signal);
+  feed(init, options.stdin);
+  const exit = await init.wait();
+  await init.delete();
+  return { containerId: init.id, exit, stdout, stderr };
+}
+
+/** Ends a container at its timeout or when the signal aborts, until it is disposed. */
+export function endInTime(init: Init, timeoutMs: number, signal: AbortSignal): Disposable {
+  const timer = setTimeout(() => void init.terminate("timeout"), timeoutMs);
+  const cancel = (): void => void init.terminate("cancelled");
+  signal.addEventListener("abort", cancel, { once: true });
+  if (signal.aborted) cancel();
+  return {
+    [Symbol.dispose](): void {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", cancel);
+    },
+  };
+}
+
+/** A program need not read what it is given: a broken pipe is its business. */
+function feed(init: Init, stdin: Uint8Array): void {
+  if (init.stdin === undefined) return;
+  init.stdin.end(stdin);
+  finished(init.stdin).catch(() => undefined);
+}

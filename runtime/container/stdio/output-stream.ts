@@ -1,0 +1,68 @@
+import { readSync } from "node:fs";
+import { Socket } from "node:net";
+import { SinkSlot } from "./sink-slot.ts";
+import type { Output, Sink } from "./stdio.ts";
+
+/** The reading end of a pipe as an {@link Output}; owns the descriptor. */
+export class OutputStream implements Output {
+  readonly ended: Promise<void>;
+  readonly #fd: number;
+  readonly #socket: Socket;
+  readonly #slot = new SinkSlot();
+  #hasEnded = false;
+  #isCut = false;
+
+  /** Takes over `fd`, which must be non-blocking. */
+  constructor(fd: number) {
+    this.#fd = fd;
+    this.#socket = new Socket({ fd, readable: true, writable: false });
+    this.#socket.on("data", (chunk: Buffer) => this.#slot.deliver(chunk));
+    this.#socket.once("end", () => {
+      this.#hasEnded = true;
+    });
+    this.#socket.on("error", () => this.close());
+    const closed = Promise.withResolvers<void>();
+    this.#socket.once("close", () => closed.resolve());
+    this.ended = closed.promise;
+  }
+
+  get isCut(): boolean {
+    return this.#isCut;
+  }
+
+  attach(sink: Sink | undefined): void {
+    this.#slot.attach(sink);
+  }
+
+  drain(): void {
+    // The bound is what a pipe holds: all that was written before this moment is within it, and a writer
+    // that never stops cannot keep us here.
+    for (let left = pipeCapacityBytes; left > 0;) {
+      const chunk = this.#readNow(left);
+      if (chunk === undefined) return;
+      left -= chunk.byteLength;
+      this.#slot.deliver(chunk);
+    }
+  }
+
+  close(): void {
+    if (this.#socket.destroyed) return;
+    this.#isCut = !this.#hasEnded;
+    this.#socket.destroy();
+  }
+
+  #readNow(limitBytes: number): Buffer | undefined {
+    // A closed descriptor's number may be somebody else's by now.
+    if (this.#socket.destroyed) return undefined;
+    try {
+      const count = readSync(this.#fd, scratch, 0, limitBytes, null);
+      return count === 0 ? undefined : Buffer.from(scratch.subarray(0, count));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EAGAIN") return undefined;
+      throw error;
+    }
+  }
+}
+
+const pipeCapacityBytes = 65_536;
+const scratch = Buffer.alloc(pipeCapacityBytes);

@@ -1,0 +1,68 @@
+import { z } from "zod";
+import { RunletError } from "../errors.ts";
+import {
+  answerLimits,
+  type GuestMessage,
+  maxErrorTextLength,
+  protocolVersion,
+} from "./messages.ts";
+
+const id = z.string().min(1).max(128);
+
+// What lands in an HTTP answer must not be able to end a header early.
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/);
+const headerValue = z
+  .string()
+  .max(answerLimits.headerValueLength)
+  .regex(/^[\t\u0020-\u007e\u0080-\u00ff]*$/);
+
+const markLength = 64;
+const errorText = z.string().max(maxErrorTextLength + markLength);
+const guestError = z.object({
+  name: z.string().max(256),
+  message: errorText,
+  stack: errorText.optional(),
+});
+
+const guestMessage: z.ZodType<GuestMessage> = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("hello"),
+    protocol: z.literal(protocolVersion),
+    runtime: z.enum(["node", "python"]),
+    runtimeVersion: z.string().max(64),
+  }),
+  z.object({ type: z.literal("warmed") }),
+  z.object({ type: z.literal("loaded"), loadUs: z.number().int().nonnegative() }),
+  z.object({ type: z.literal("load_error"), error: guestError }),
+  z.object({
+    type: z.literal("result"),
+    id,
+    contentType: headerValue.min(1).max(answerLimits.contentTypeLength),
+    status: z.number().int().min(200).max(599).optional(),
+    headers: z
+      .array(z.tuple([headerName, headerValue]))
+      .max(answerLimits.headers)
+      .optional(),
+  }),
+  z.object({ type: z.literal("error"), id, error: guestError }),
+]);
+
+/**
+ * Takes a frame's header as a message of the guest, which nobody trusts.
+ * @throws `protocol_violation` if it is none.
+ */
+export function parseGuestMessage(header: unknown, bodyBytes: number): GuestMessage {
+  const parsed = guestMessage.safeParse(header);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw violation(`${issue?.path.join(".") || "header"}: ${issue?.message ?? "is unknown"}`);
+  }
+  if (bodyBytes > 0 && parsed.data.type !== "result") {
+    throw violation(`${parsed.data.type} comes with a body of ${bodyBytes} bytes`);
+  }
+  return parsed.data;
+}
+
+function violation(fact: string): RunletError {
+  return new RunletError("protocol_violation", `Cannot accept message of guest: ${fact}`);
+}

@@ -1,0 +1,254 @@
+import { untilAborted, within } from "../deadline.ts";
+import { RunletError } from "../errors.ts";
+import { containerSpec } from "../container/container-spec.ts";
+import type { Exit } from "../container/exit.ts";
+import type { Init } from "../container/init.ts";
+import { signalProcess } from "../container/proc.ts";
+import type { Capture } from "../container/stdio/capture.ts";
+import type { Image } from "../image/image.ts";
+import type { Machine } from "../machine.ts";
+import { Channel, type Received } from "./channel.ts";
+import type { GuestError, GuestMessage, HostMessage, TaskEntry } from "./messages.ts";
+import { type GuestRuntime, runnerArgs } from "./program.ts";
+
+export interface GuestOptions {
+  runtime: GuestRuntime;
+  image: Image;
+  /** Size of /tmp. */
+  tmpBytes: number;
+}
+
+/** A function's code as a guest is given it. */
+export interface GuestTask {
+  files: readonly TaskEntry[];
+  /** The files' bytes, one after the other. */
+  body: Uint8Array;
+  handler?: string | undefined;
+  env: Readonly<Record<string, string>>;
+  functionName: string;
+  functionVersion: string;
+  memoryBytes: number;
+}
+
+export interface GuestEvent {
+  id: string;
+  contentType?: string | undefined;
+  deadlineAtMs: number;
+  body: Uint8Array;
+}
+
+/** A handler's answer. */
+export interface GuestAnswer {
+  readonly contentType: string;
+  readonly status: number;
+  readonly headers: readonly (readonly [string, string])[];
+  readonly body: Buffer;
+}
+
+/** What a guest came to when it was asked for something: an answer, a throw, or its own end. */
+export type Reply<T> =
+  | { readonly kind: "answered"; readonly answer: T }
+  | { readonly kind: "threw"; readonly error: GuestError }
+  | { readonly kind: "ended"; readonly exit: Exit };
+
+/**
+ * A container with a function runner as its first process. Ask one thing at a time. Its end is a reply like
+ * any other; only a guest that breaks the protocol, and a container that cannot be made, are thrown.
+ */
+export class Guest implements AsyncDisposable {
+  readonly init: Init;
+  readonly #channel: Channel;
+  readonly #hello: Promise<Received | undefined>;
+  #turn: Promise<void> = Promise.resolve();
+  #isReady = false;
+  #sandboxPid: number | undefined;
+  #isFrozen = false;
+
+  private constructor(init: Init, channel: Channel) {
+    this.init = init;
+    this.#channel = channel;
+    this.#hello = this.#readHello();
+    this.#hello.catch(() => undefined);
+  }
+
+  /** Whether the runner has come up: from then on it answers in its own time, not in a container start's. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /** Whether the container still runs, as far as the host has heard. */
+  get isAlive(): boolean {
+    return this.init.exit === undefined && !this.#channel.isClosed;
+  }
+
+  /** Starts the container. The runner may still be coming up when this returns; what it is sent waits for it. */
+  static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
+    const { runtime, image, tmpBytes } = options;
+    await using stack = new AsyncDisposableStack();
+    const spec = containerSpec({ image, tmpBytes, args: runnerArgs(runtime) });
+    const init = stack.use(
+      machine.container(spec, {
+        stdio: { kind: "pipe", stdout: true, stderr: true },
+        channel: true,
+      }),
+    );
+    await init.create();
+    await init.start();
+    if (init.channel === undefined) throw new Error("A started guest has no channel");
+    const guest = new Guest(init, new Channel(init.channel));
+    stack.move();
+    return guest;
+  }
+
+  /**
+   * Waits until the runner has come up.
+   * @throws `unavailable` if the container ended first, `protocol_violation`, the signal's reason.
+   */
+  async ready(signal?: AbortSignal): Promise<void> {
+    const hello = await untilAborted(this.#hello, signal);
+    this.#sandboxPid ??= await this.init.sandboxPid();
+    if (hello !== undefined) return;
+    const exit = await this.init.wait(signal);
+    throw new RunletError(
+      "unavailable",
+      `Cannot use container ${this.init.id}: its runner ended with ${exit.message ?? `code ${exit.code}`}`,
+    );
+  }
+
+  /** Stops the sandbox's processor time until it is used, once it is ready; what it holds in memory stays. */
+  freeze(): void {
+    if (this.#sandboxPid === undefined || !this.isAlive || this.#isFrozen) return;
+    this.#isFrozen = signalProcess(this.#sandboxPid, "SIGSTOP");
+  }
+
+  /** Ends {@link freeze}; harmless where nothing is frozen. */
+  thaw(): void {
+    if (!this.#isFrozen || this.#sandboxPid === undefined) return;
+    this.#isFrozen = false;
+    if (this.isAlive) signalProcess(this.#sandboxPid, "SIGCONT");
+  }
+
+  /** Sends what the container writes from now on to these two. */
+  capture(stdout: Capture, stderr: Capture): void {
+    this.init.stdout?.attach((chunk) => stdout.write(chunk));
+    this.init.stderr?.attach((chunk) => stderr.write(chunk));
+  }
+
+  /** Has the runner go through a load and a call of its own once, so that the first real ones are quick. */
+  async warmUp(): Promise<void> {
+    const reply = await this.#ask({ type: "warm" }, new Uint8Array(), ({ message }) =>
+      message.type === "warmed" ? { kind: "answered", answer: undefined } : undefined,
+    );
+    if (reply.kind === "answered") return;
+    throw new RunletError(
+      "unavailable",
+      `Cannot use container ${this.init.id}: it ended while warming up`,
+    );
+  }
+
+  /** Gives the runner its code and waits until it is loaded. */
+  async load({ body, ...task }: GuestTask): Promise<Reply<{ loadUs: number }>> {
+    const { handler, ...rest } = task;
+    const message = { type: "load", ...rest, ...(handler !== undefined && { handler }) } as const;
+    return await this.#ask(message, body, (reply) => {
+      if (reply.message.type === "loaded") {
+        return { kind: "answered", answer: { loadUs: reply.message.loadUs } };
+      }
+      return reply.message.type === "load_error"
+        ? { kind: "threw", error: reply.message.error }
+        : undefined;
+    });
+  }
+
+  /** Calls the handler and waits for what it comes to. Its output up to then has been captured. */
+  async invoke({ body, contentType, ...event }: GuestEvent): Promise<Reply<GuestAnswer>> {
+    const message = {
+      type: "invoke",
+      ...event,
+      ...(contentType !== undefined && { contentType }),
+    } as const;
+    return await this.#ask(message, body, (reply) => invocationReply(reply, event.id));
+  }
+
+  /**
+   * Lets the runner exit by itself, which it does when the channel closes, and removes the container.
+   * A runner that does not within `graceMs` is killed.
+   */
+  async finish(graceMs = 1000): Promise<Exit> {
+    this.thaw();
+    this.#channel.close();
+    try {
+      await within(this.init.wait(), "wait for the runner to exit", graceMs);
+    } catch {
+      await this.init.terminate("failed");
+    }
+    const exit = await this.init.wait();
+    await this.init.delete();
+    return exit;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#channel.close();
+    await this.init[Symbol.asyncDispose]();
+  }
+
+  /** Sends at once, and reads when those who asked before have their answers: questions may be pipelined. */
+  async #ask<T>(
+    message: HostMessage,
+    body: Uint8Array,
+    read: (received: Received) => Reply<T> | undefined,
+  ): Promise<Reply<T>> {
+    this.thaw();
+    const sent = this.#channel.send(message, body);
+    const reply = this.#turn.then(async () => await this.#receive(message, read));
+    this.#turn = reply.then(ignore, ignore);
+    try {
+      await sent;
+    } catch (error) {
+      if (!isGone(error)) throw error;
+    }
+    return await reply;
+  }
+
+  async #receive<T>(
+    message: HostMessage,
+    read: (received: Received) => Reply<T> | undefined,
+  ): Promise<Reply<T>> {
+    if (!this.#isReady) await this.#hello;
+    const received = await this.#channel.next();
+    if (received === undefined) return { kind: "ended", exit: await this.init.wait() };
+    const reply = read(received);
+    if (reply === undefined) throw unexpected(message.type, received.message);
+    this.init.stdout?.drain();
+    this.init.stderr?.drain();
+    return reply;
+  }
+
+  async #readHello(): Promise<Received | undefined> {
+    const first = await this.#channel.next();
+    if (first !== undefined && first.message.type !== "hello")
+      throw unexpected("start", first.message);
+    this.#isReady = first !== undefined;
+    return first;
+  }
+}
+
+function invocationReply({ message, body }: Received, id: string): Reply<GuestAnswer> | undefined {
+  if (message.type === "error" && message.id === id) return { kind: "threw", error: message.error };
+  if (message.type !== "result" || message.id !== id) return undefined;
+  const { contentType, status = 200, headers = [] } = message;
+  return { kind: "answered", answer: { contentType, status, headers, body } };
+}
+
+function ignore(): void {}
+
+function isGone(error: unknown): boolean {
+  return error instanceof RunletError && error.code === "unavailable";
+}
+
+function unexpected(asked: string, got: GuestMessage): RunletError {
+  return new RunletError(
+    "protocol_violation",
+    `Cannot take the guest's ${got.type}: it is no answer to ${asked}`,
+  );
+}

@@ -1,0 +1,118 @@
+/** The version of the channel protocol that both sides speak. */
+export const protocolVersion = 1;
+
+/** The bound of a guest's header: the host parses it in one go on its event loop. */
+export const maxGuestHeaderBytes = 1024 * 1024;
+
+/** Bounds of what a `result` says about an HTTP answer. */
+export const answerLimits = { headers: 512, headerValueLength: 16 * 1024, contentTypeLength: 1024 };
+
+/** Longest message or stack of an error in UTF-16 units, without the mark that stands for what was cut. */
+export const maxErrorTextLength = 64 * 1024;
+
+/** Where a runner writes the code to, if `load` does not say. */
+export const defaultTaskRoot = "/tmp/task";
+
+/** A file of the code, whose bytes are in the body, or a symbolic link to another one. */
+export type TaskEntry =
+  | { readonly path: string; readonly mode: number; readonly size: number }
+  | { readonly path: string; readonly link: string };
+
+/**
+ * Has a runner go once through all that a load and an invocation need, so that the first real ones find it
+ * loaded and compiled. For stock only: a guest that is asked at once gains nothing. Never after `load`.
+ */
+export interface WarmMessage {
+  readonly type: "warm";
+}
+
+/** Gives a runner its code; the body holds the files' bytes, one after the other. Sent once. */
+export interface LoadMessage {
+  readonly type: "load";
+  readonly files: readonly TaskEntry[];
+  /** A directory on a writable tmpfs, {@link defaultTaskRoot} by default. */
+  readonly root?: string;
+  /** `file.export` (node) or `dir/module.function` (python); found by convention where there is none. */
+  readonly handler?: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly functionName: string;
+  readonly functionVersion: string;
+  readonly memoryBytes: number;
+}
+
+/** The HTTP request that an invocation came as, for handlers that want it. */
+export interface InvokeRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: readonly (readonly [string, string])[];
+}
+
+/** Calls the handler; the body is the event. */
+export interface InvokeMessage {
+  readonly type: "invoke";
+  readonly id: string;
+  readonly contentType?: string;
+  /** Milliseconds since the epoch. */
+  readonly deadlineAtMs: number;
+  readonly request?: InvokeRequest;
+}
+
+/** All that the host says. */
+export type HostMessage = WarmMessage | LoadMessage | InvokeMessage;
+
+/** How user code failed. */
+export interface GuestError {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+}
+
+/** The first word of a runner, as soon as it listens. */
+export interface HelloMessage {
+  readonly type: "hello";
+  readonly protocol: typeof protocolVersion;
+  readonly runtime: "node" | "python";
+  readonly runtimeVersion: string;
+}
+
+/** The answer to `warm`. */
+export interface WarmedMessage {
+  readonly type: "warmed";
+}
+
+/** The code is imported and its handler found; microseconds since the runner took `load`. */
+export interface LoadedMessage {
+  readonly type: "loaded";
+  readonly loadUs: number;
+}
+
+/** The code could not be written or imported, or has no handler; the runner is of no more use. */
+export interface LoadErrorMessage {
+  readonly type: "load_error";
+  readonly error: GuestError;
+}
+
+/** The handler answered; the body is the answer. */
+export interface ResultMessage {
+  readonly type: "result";
+  readonly id: string;
+  readonly contentType: string;
+  readonly status?: number | undefined;
+  readonly headers?: [string, string][] | undefined;
+}
+
+/** The handler failed. */
+export interface ErrorMessage {
+  readonly type: "error";
+  readonly id: string;
+  readonly error: GuestError;
+}
+
+/** All that a guest says; only a `result` has a body. */
+export type GuestMessage =
+  | HelloMessage
+  | WarmedMessage
+  | LoadedMessage
+  | LoadErrorMessage
+  | ResultMessage
+  | ErrorMessage;

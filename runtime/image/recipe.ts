@@ -1,0 +1,136 @@
+import { createHash } from "node:crypto";
+import { readlink, realpath, stat } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { librariesOf } from "./libraries.ts";
+import { programDirectories, programNames } from "./programs.ts";
+import { findPython, isUnneeded, type Python } from "./python.ts";
+import { walk } from "./walk.ts";
+
+/** To be raised when what is made of the same sources changes. */
+const recipeVersion = 1;
+
+/** A file of the host, or a link, and where it stands in the image. */
+export type RecipeEntry =
+  | { readonly path: string; readonly target: string }
+  | {
+      readonly path: string;
+      readonly source: string;
+      readonly size: number;
+      readonly mtime: Date;
+      readonly mode: number;
+    };
+
+/** All that the default image is made of. */
+export interface Recipe {
+  readonly entries: readonly RecipeEntry[];
+  readonly python: Python | undefined;
+  /** Directories with libraries, for the dynamic linker. */
+  readonly libraryDirectories: readonly string[];
+  readonly totalBytes: number;
+  /** Changes when a source does: a new node, a library that was upgraded, a program that came or went. */
+  readonly digest: string;
+}
+
+const rootLinks = ["bin", "sbin", "lib", "lib64"];
+const certificates = "/etc/ssl/certs/ca-certificates.crt";
+const dataFiles = [certificates, "/etc/os-release"];
+const dataDirectories = ["/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/lib/terminfo"];
+const isUnneededData = (path: string): boolean => path === "posix" || path === "right";
+
+/** Finds on the host what the default image is made of. */
+export async function readRecipe(signal: AbortSignal): Promise<Recipe> {
+  const list = new EntryList();
+  for (const name of rootLinks) list.link(`/${name}`, `usr/${name}`);
+  await list.program("/usr/bin/node", await realpath(process.execPath));
+  for (const name of programNames) {
+    for (const directory of programDirectories.toReversed()) {
+      await list.program(`/usr/bin/${name}`, join(directory, name));
+    }
+  }
+  const python = await findPython(signal);
+  if (python !== undefined) {
+    await list.program(python.program, python.program);
+    for (const name of ["python3", "python"]) list.link(`/usr/bin/${name}`, python.program);
+    await list.directory(python.standardLibrary, isUnneeded);
+  }
+  for (const path of dataFiles) await list.file(path, path);
+  // Where OpenSSL looks when it is not told; the directory of single certificates is not taken along.
+  list.link("/usr/lib/ssl/cert.pem", certificates);
+  for (const path of dataDirectories) await list.directory(path, isUnneededData);
+  signal.throwIfAborted();
+  const libraries = await librariesOf(list.linkedFiles(), signal);
+  for (const path of libraries) await list.file(path, path);
+  return {
+    entries: list.entries(),
+    python,
+    libraryDirectories: [...new Set(libraries.map((path) => dirname(path)))],
+    totalBytes: list.entries().reduce((sum, entry) => sum + ("size" in entry ? entry.size : 0), 0),
+    digest: list.digest(),
+  };
+}
+
+/** Entries by the path in the image; the last one wins. */
+class EntryList {
+  readonly #entries = new Map<string, RecipeEntry>();
+  readonly #programs = new Map<string, string>();
+
+  link(path: string, target: string): void {
+    this.#entries.set(path, { path, target });
+  }
+
+  /** A file, with the bytes that a link of the host leads to; nothing if the host has none. */
+  async file(path: string, source: string): Promise<void> {
+    const stats = await stat(source).catch(() => undefined);
+    if (!stats?.isFile()) return;
+    const { size, mtime, mode } = stats;
+    this.#entries.set(path, { path, source: await realpath(source), size, mtime, mode });
+  }
+
+  /** A program; where one file serves under many names, all but the first become links. */
+  async program(path: string, source: string): Promise<void> {
+    const real = await realpath(source).catch(() => undefined);
+    if (real === undefined) return;
+    const first = this.#programs.get(real) ?? path;
+    this.#programs.set(real, first);
+    if (first === path) await this.file(path, real);
+    else this.link(path, first);
+  }
+
+  async directory(root: string, isSkipped: (path: string) => boolean): Promise<void> {
+    const isThere = (await stat(root).catch(() => undefined))?.isDirectory();
+    if (!isThere) return;
+    for await (const { path, type } of walk(root, isSkipped)) {
+      const at = join(root, path);
+      const target = type === "link" ? await readlink(at) : undefined;
+      const isInside =
+        target !== undefined &&
+        !target.startsWith("/") &&
+        !relative(root, join(dirname(at), target)).startsWith("..");
+      if (isInside) this.link(at, target);
+      else if (type !== "directory") await this.file(at, at);
+    }
+  }
+
+  /** The files that may ask for shared libraries. */
+  linkedFiles(): string[] {
+    const programs = new Set(this.#programs.keys());
+    return this.entries().flatMap((entry) =>
+      "source" in entry && (programs.has(entry.source) || /\.so(?:\.|$)/.test(entry.path))
+        ? [entry.source]
+        : [],
+    );
+  }
+
+  entries(): RecipeEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  digest(): string {
+    const hash = createHash("sha256").update(`runlet default image ${recipeVersion}\n`);
+    for (const entry of this.entries().sort((a, b) => (a.path < b.path ? -1 : 1))) {
+      const { mtime, ...rest } = "source" in entry ? entry : { ...entry, mtime: new Date(0) };
+      hash.update(`${JSON.stringify([rest, mtime.getTime()])}\n`);
+    }
+    return hash.digest("hex");
+  }
+}

@@ -1,0 +1,71 @@
+import { type Mount, type ProcessSpec, type Spec, type SpecOption, taskDirectory } from "./spec.ts";
+
+/** The first process: its arguments, and where given its environment, directory and terminal. */
+export function withProcess(process: Partial<ProcessSpec>): SpecOption {
+  return (spec) => ({ ...spec, process: { ...spec.process, ...process } });
+}
+
+/** The environment as a record; a later option of the same kind adds to it. */
+export function withEnv(env: Readonly<Record<string, string>>): SpecOption {
+  const added = Object.entries(env).map(([name, text]) => `${name}=${text}`);
+  return (spec) => {
+    const kept = spec.process.env.filter((entry) => !(entry.slice(0, entry.indexOf("=")) in env));
+    return withProcess({ env: [...kept, ...added] })(spec);
+  };
+}
+
+/** A directory of the host as root file system, served by a gofer. */
+export function withRootDirectory(path: string): SpecOption {
+  return (spec) => ({ ...spec, root: { path, readonly: true } });
+}
+
+/**
+ * An EROFS file as root file system. Without any bind mount beside it runsc starts no gofer process.
+ * `mountPoint` is an empty directory that the spec must name all the same.
+ */
+export function withErofsRoot(file: string, mountPoint: string): SpecOption {
+  return (spec) => ({
+    ...spec,
+    root: { path: mountPoint, readonly: true },
+    annotations: {
+      ...spec.annotations,
+      "dev.gvisor.spec.rootfs.source": file,
+      "dev.gvisor.spec.rootfs.type": "erofs",
+    },
+  });
+}
+
+/** A tmpfs of at most `sizeBytes`; what it holds counts as the container's memory. */
+export function withTmpfs(destination: string, sizeBytes: number, mode = "1777"): SpecOption {
+  return withMount({
+    destination,
+    type: "tmpfs",
+    source: "tmpfs",
+    options: ["nosuid", "nodev", `mode=${mode}`, `size=${sizeBytes}`],
+  });
+}
+
+/** A file or directory of the host, seen read-only. */
+export function withReadOnlyBind(source: string, destination: string): SpecOption {
+  return withMount({
+    destination,
+    type: "bind",
+    source,
+    options: ["rbind", "ro", "nosuid", "nodev"],
+  });
+}
+
+/** Code on the host, seen read-only in the task directory. */
+export function withTask(codeDirectory: string): SpecOption {
+  return withReadOnlyBind(codeDirectory, taskDirectory);
+}
+
+/** One more mount, after those that are there. */
+export function withMount(mount: Mount): SpecOption {
+  return (spec) => ({ ...spec, mounts: [...spec.mounts, mount] });
+}
+
+/** Several options as one. */
+export function compose(...options: readonly SpecOption[]): SpecOption {
+  return (spec: Spec) => options.reduce((changed, option) => option(changed), spec);
+}

@@ -1,0 +1,223 @@
+import { messageOf } from "../errors.ts";
+import type { Guest } from "../guest/guest.ts";
+import { Backoff } from "./backoff.ts";
+import { Demand, type StockBounds, targetSize } from "./demand.ts";
+import type { Starts } from "./starts.ts";
+
+export interface StockOptions {
+  /** Starts one container; it need not be ready when this returns. */
+  start: () => Promise<Guest>;
+  /** Makes a started container ready for its taker: waits for its runner, warms it up. */
+  prepare: (guest: Guest) => Promise<void>;
+  starts: Starts;
+  /** How many members there may be now; asked anew each time, since memory is shared with other stocks. */
+  bounds: () => StockBounds;
+  /** A member older than this is replaced, milliseconds. */
+  maxAgeMs: number;
+  /** Puts away a container that will not be used; must not throw. */
+  discard: (guest: Guest) => void;
+}
+
+/** A container that a caller got, and how: from stock, or started for it. */
+export interface Taken {
+  readonly guest: Guest;
+  readonly start: "pooled" | "cold";
+}
+
+export interface StockState {
+  readonly ready: number;
+  readonly starting: number;
+  readonly waiting: number;
+  readonly target: number;
+  readonly error: string | undefined;
+}
+
+interface Member {
+  readonly guest: Guest;
+  readonly readyAtMs: number;
+}
+
+/** How long takes must have paused before a half-full stock is refilled: running work goes first. */
+const quietMs = 50;
+
+/**
+ * Started, unused containers of one class. The oldest goes first; whoever finds none waits in line for the
+ * next that is started. All starting goes through one function, all arriving through one.
+ */
+export class Stock {
+  readonly #options: StockOptions;
+  readonly #ready: Member[] = [];
+  readonly #waiters: PromiseWithResolvers<Taken>[] = [];
+  readonly #demand = new Demand();
+  readonly #backoff = new Backoff();
+  #starting = 0;
+  #lastTakeMs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: StockOptions) {
+    this.#options = options;
+  }
+
+  get state(): StockState {
+    return {
+      ready: this.#ready.length,
+      starting: this.#starting,
+      waiting: this.#waiters.length,
+      target: this.#target(),
+      error: this.#backoff.lastError?.message,
+    };
+  }
+
+  /** Containers that this stock has or is about to have. */
+  get held(): number {
+    return this.#ready.length + this.#starting;
+  }
+
+  /**
+   * Takes a container: one that waits here, or the next that is started.
+   * @throws the start's own error where it failed for this caller, the signal's reason.
+   */
+  async take(signal: AbortSignal): Promise<Taken> {
+    signal.throwIfAborted();
+    this.#lastTakeMs = Date.now();
+    this.#demand.record(this.#lastTakeMs);
+    const member = this.#nextUsable();
+    if (member !== undefined) {
+      this.#ready[0]?.guest.thaw();
+      this.refill();
+      return { guest: member.guest, start: "pooled" };
+    }
+    const waiter = Promise.withResolvers<Taken>();
+    const giveUp = (): void => {
+      const at = this.#waiters.indexOf(waiter);
+      if (at >= 0) this.#waiters.splice(at, 1);
+      waiter.reject(signal.reason as Error);
+    };
+    this.#waiters.push(waiter);
+    signal.addEventListener("abort", giveUp, { once: true });
+    this.refill();
+    try {
+      return await waiter.promise;
+    } finally {
+      signal.removeEventListener("abort", giveUp);
+    }
+  }
+
+  /** Starts what is missing, as far as it may be started now, and comes back to the rest later. */
+  refill(): void {
+    if (this.#isClosed) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const now = Date.now();
+    const missing = this.#missing();
+    for (let left = missing.forWaiters; left > 0; left--) this.#start("demand");
+    if (missing.forStock === 0) return;
+    const pauseMs = Math.max(this.#backoff.remainingMs(now), this.#yieldMs(now));
+    if (pauseMs > 0) {
+      this.#timer = setTimeout(() => this.refill(), pauseMs);
+      this.#timer.unref();
+      return;
+    }
+    for (let left = missing.forStock; left > 0; left--) this.#start("refill");
+  }
+
+  /** What goes with time: members past their age and, as demand decays, those over the target. */
+  trim(): void {
+    const oldest = Date.now() - this.#options.maxAgeMs;
+    const surplus = this.#ready.length - this.#target();
+    const isDue = ({ readyAtMs }: Member, index: number): boolean =>
+      readyAtMs < oldest || index < surplus;
+    for (const member of this.#ready.filter(isDue)) {
+      this.#ready.splice(this.#ready.indexOf(member), 1);
+      this.#options.discard(member.guest);
+    }
+    this.#ready[0]?.guest.thaw();
+    this.refill();
+  }
+
+  /** Puts away all members; whoever waits is told `reason`. Starts under way are put away as they arrive. */
+  close(reason: Error): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(reason);
+    for (const { guest } of this.#ready.splice(0)) this.#options.discard(guest);
+  }
+
+  #nextUsable(): Member | undefined {
+    for (let member = this.#ready.shift(); member !== undefined; member = this.#ready.shift()) {
+      if (member.guest.isAlive) return member;
+      this.#options.discard(member.guest);
+    }
+    return undefined;
+  }
+
+  #missing(): { forWaiters: number; forStock: number } {
+    const unserved = this.#waiters.length - this.#starting;
+    const forWaiters = Math.max(0, unserved);
+    const coming = this.#ready.length + Math.max(0, -unserved);
+    return { forWaiters, forStock: Math.max(0, this.#target() - coming) };
+  }
+
+  #target(): number {
+    return targetSize(this.#demand.peakPerSecond(Date.now()), this.#options.bounds());
+  }
+
+  #yieldMs(now: number): number {
+    if (this.#ready.length * 2 < this.#target()) return 0;
+    return Math.max(0, this.#lastTakeMs + quietMs - now);
+  }
+
+  #start(priority: "demand" | "refill"): void {
+    this.#starting++;
+    this.#options.starts.add(priority, async () => {
+      let guest: Guest | undefined;
+      try {
+        guest = await this.#options.start();
+        const isTaken = this.#waiters.length > 0 && this.#serve(guest, "cold");
+        // Its boot keeps a core busy all the same, so the next start waits for it.
+        if (isTaken) await guest.ready().catch(() => undefined);
+        else await this.#options.prepare(guest);
+        this.#backoff.succeeded();
+        if (!isTaken) this.#arrive(guest);
+      } catch (error) {
+        if (guest !== undefined) this.#options.discard(guest);
+        this.#failed(error);
+      } finally {
+        this.#starting--;
+        this.refill();
+      }
+    });
+  }
+
+  #arrive(guest: Guest): void {
+    if (this.#isClosed || !guest.isAlive) return this.#options.discard(guest);
+    if (this.#serve(guest, "pooled")) return;
+    const isHead = this.#ready.length === 0;
+    this.#ready.push({ guest, readyAtMs: Date.now() });
+    // The next to be taken stays thawed: waking it up is most of what a take costs.
+    if (!isHead) guest.freeze();
+    void guest.init.wait().then(() => this.#bury(guest));
+  }
+
+  #serve(guest: Guest, start: Taken["start"]): boolean {
+    const waiter = this.#waiters.shift();
+    waiter?.resolve({ guest, start });
+    return waiter !== undefined;
+  }
+
+  #failed(cause: unknown): void {
+    const error = cause instanceof Error ? cause : new Error(messageOf(cause));
+    this.#backoff.failed(error, Date.now());
+    this.#waiters.shift()?.reject(error);
+  }
+
+  /** A member that died on its own is replaced before anybody asks for it. */
+  #bury(guest: Guest): void {
+    const at = this.#ready.findIndex((member) => member.guest === guest);
+    if (at < 0) return;
+    this.#ready.splice(at, 1);
+    this.#options.discard(guest);
+    this.refill();
+  }
+}

@@ -1,0 +1,14 @@
+/** The oldest runsc that has systrap, EROFS roots and `--pass-fd` (see README, Limits). */
+export const minimumRunscVersion = "0.0~20240729";
+
+/** The date in `runsc version 0.0~20240729.0` or `runsc version release-20240729.0` as a number, or undefined. */
+export function runscReleaseDate(versionOutput: string): number | undefined {
+  const match = /(?:^|[~-])(\d{8})(?:\.|\b)/m.exec(versionOutput);
+  return match?.[1] === undefined ? undefined : Number(match[1]);
+}
+
+/** Tells whether the output of `runsc --version` names a release that is new enough. */
+export function isSupportedRunsc(versionOutput: string): boolean {
+  const date = runscReleaseDate(versionOutput);
+  return date !== undefined && date >= Number(minimumRunscVersion.slice(4));
+}

@@ -1,0 +1,63 @@
+import Sqlite from "better-sqlite3";
+import { migrate } from "./migrations.ts";
+
+/** The open record. Disposing it closes the file; dispose it after everything that was built on it. */
+export interface Database extends Disposable {
+  /** The connection itself, for the classes of this folder only. */
+  readonly connection: Sqlite.Database;
+  /** What is wrong with the file, one line a finding; empty if it is sound. Reads the whole file. */
+  findDamage(): string[];
+}
+
+/**
+ * Opens the record at `path`, makes it if it is missing, and brings its schema up to date.
+ * @throws Error if the file is no record, or was written by a Runlet with a newer schema.
+ */
+export function openDatabase(path: string): Database {
+  const connection = connect(path);
+  return {
+    connection,
+    findDamage: () => findDamage(connection),
+    [Symbol.dispose]: () => void connection.close(),
+  };
+}
+
+const busyTimeoutMs = 5_000;
+const walBytesKept = 64 * 1024 * 1024;
+
+function connect(path: string): Sqlite.Database {
+  using stack = new DisposableStack();
+  try {
+    const connection = stack.adopt(new Sqlite(path, { timeout: busyTimeoutMs }), (it) =>
+      it.close(),
+    );
+    connection.pragma("journal_mode = WAL");
+    // In WAL mode NORMAL loses nothing when the process dies; a loss of power may cost the last commits.
+    connection.pragma("synchronous = NORMAL");
+    connection.pragma(`journal_size_limit = ${walBytesKept}`);
+    connection.pragma("trusted_schema = OFF");
+    // A migration may rebuild a table that others refer to, which only works while the keys are not enforced.
+    connection.pragma("foreign_keys = OFF");
+    migrate(connection);
+    connection.pragma("foreign_keys = ON");
+    stack.move();
+    return connection;
+  } catch (error) {
+    const fact = error instanceof Error ? error.message : String(error);
+    throw new Error(`Cannot open the record ${path}: ${fact}`, { cause: error });
+  }
+}
+
+function findDamage(connection: Sqlite.Database): string[] {
+  try {
+    const pages = connection.pragma("integrity_check") as { integrity_check: string }[];
+    const keys = connection.pragma("foreign_key_check") as { table: string; rowid: number }[];
+    return [
+      ...pages.map((row) => row.integrity_check).filter((line) => line !== "ok"),
+      ...keys.map((row) => `row ${row.rowid} of ${row.table} refers to nothing`),
+    ];
+  } catch (error) {
+    if (error instanceof Sqlite.SqliteError) return [error.message];
+    throw error;
+  }
+}

@@ -1,0 +1,171 @@
+import type Sqlite from "better-sqlite3";
+
+/** One step of the schema. Once released, a step is never changed: a later one corrects it. */
+export interface Migration {
+  readonly version: number;
+  readonly name: string;
+  readonly sql: string;
+}
+
+/*
+ * The schema as the last step leaves it. Times are microseconds since the epoch (`_at_us`), durations are
+ * microseconds (`_us`), all tables are STRICT.
+ *
+ *   functions                         function_versions
+ *   ---------                         -----------------
+ *   name            PK  <-----------  function_name   PK
+ *   latest_version                    version         PK
+ *   created_at_us                     config          JSON text
+ *   updated_at_us                     code_digest     of the code store; null without code
+ *                                     created_at_us
+ *
+ *   A function exists while its latest version does. The row in `functions` outlives it, so that a version
+ *   number never means two different things to the invocations that name it.
+ *
+ *   invocations
+ *   -----------
+ *   id              PK, UUID v7: the order of ids is the order of time
+ *   kind            invoke | execute
+ *   function_name, function_version, image, runtime
+ *   status          queued | running | succeeded | failed | timed_out | cancelled | lost
+ *   start_kind      cold | pooled | warm
+ *   container_id, exit_code, exit_signal, exit_reason
+ *   queued_at_us, started_at_us, finished_at_us, exited_at_us
+ *   queue_us, take_us, init_us, run_us
+ *   event_bytes, answer_bytes
+ *   stdout_bytes, stdout_truncated, stderr_bytes, stderr_truncated
+ *   error_code, error_name, error_message, error_stack
+ *   stdout, stderr  BLOB, last: whatever stands behind a large value costs a walk through its pages
+ *
+ *   Indexes of invocations: a page of one filter, or of function or kind with status or of function with exit
+ *   reason, is one descent and a short walk. Most invocations succeed, and most containers exit by
+ *   themselves: the indexes by status and by exit reason leave these out, since each further index is a
+ *   further page to write in each commit, and a walk over all finds many of them soon.
+ *
+ * Words (kind, status, ...) have no CHECK: a new word would mean to copy a table of millions of rows.
+ */
+/** The steps of this Runlet. */
+export const released: readonly Migration[] = [
+  {
+    version: 1,
+    name: "functions and invocations",
+    sql: `
+      CREATE TABLE functions (
+        name TEXT NOT NULL PRIMARY KEY,
+        latest_version INTEGER NOT NULL,
+        created_at_us INTEGER NOT NULL,
+        updated_at_us INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE function_versions (
+        function_name TEXT NOT NULL REFERENCES functions (name),
+        version INTEGER NOT NULL,
+        config TEXT NOT NULL CHECK (json_valid(config)),
+        code_digest TEXT,
+        created_at_us INTEGER NOT NULL,
+        PRIMARY KEY (function_name, version)
+      ) STRICT;
+
+      CREATE INDEX function_versions_by_code ON function_versions (code_digest)
+        WHERE code_digest IS NOT NULL;
+
+      CREATE TABLE invocations (
+        id TEXT NOT NULL PRIMARY KEY,
+        kind TEXT NOT NULL,
+        function_name TEXT,
+        function_version INTEGER,
+        image TEXT,
+        runtime TEXT,
+        status TEXT NOT NULL,
+        start_kind TEXT,
+        container_id TEXT,
+        exit_code INTEGER,
+        exit_signal TEXT,
+        exit_reason TEXT,
+        queued_at_us INTEGER NOT NULL,
+        started_at_us INTEGER,
+        finished_at_us INTEGER,
+        exited_at_us INTEGER,
+        queue_us INTEGER,
+        take_us INTEGER,
+        init_us INTEGER,
+        run_us INTEGER,
+        event_bytes INTEGER,
+        answer_bytes INTEGER,
+        stdout_bytes INTEGER NOT NULL,
+        stdout_truncated INTEGER NOT NULL,
+        stderr_bytes INTEGER NOT NULL,
+        stderr_truncated INTEGER NOT NULL,
+        error_code TEXT,
+        error_name TEXT,
+        error_message TEXT,
+        error_stack TEXT,
+        stdout BLOB,
+        stderr BLOB
+      ) STRICT;
+
+      CREATE INDEX invocations_by_function ON invocations (function_name, id)
+        WHERE function_name IS NOT NULL;
+      CREATE INDEX invocations_by_kind ON invocations (kind, id);
+      CREATE INDEX invocations_by_status ON invocations (status, id)
+        WHERE status <> 'succeeded';
+      CREATE INDEX invocations_by_kind_status ON invocations (kind, status, id)
+        WHERE status <> 'succeeded';
+      CREATE INDEX invocations_by_function_status ON invocations (function_name, status, id)
+        WHERE function_name IS NOT NULL AND status <> 'succeeded';
+      CREATE INDEX invocations_by_exit_reason ON invocations (exit_reason, id)
+        WHERE exit_reason <> 'exited';
+      CREATE INDEX invocations_by_function_exit_reason
+        ON invocations (function_name, exit_reason, id)
+        WHERE function_name IS NOT NULL AND exit_reason <> 'exited';
+    `,
+  },
+];
+
+/**
+ * Applies the missing steps, each in a transaction of its own, and answers how many there were.
+ * @throws Error if the schema is newer than the last step, or a step fails; the steps before it stay applied.
+ */
+export function migrate(
+  connection: Sqlite.Database,
+  steps: readonly Migration[] = released,
+): number {
+  const known = steps.length;
+  const found = versionOf(connection);
+  if (found > known) {
+    throw new Error(
+      `its schema is version ${found} and this Runlet knows versions up to ${known}. ` +
+        "Use the Runlet that wrote it, or a newer one",
+    );
+  }
+  for (const [index, step] of steps.entries()) {
+    if (step.version === index + 1) continue;
+    throw new Error(
+      `step ${step.version} (${step.name}) of the schema stands at place ${index + 1}`,
+    );
+  }
+  return steps.reduce((applied, step) => applied + apply(connection, step), 0);
+}
+
+function apply(connection: Sqlite.Database, step: Migration): number {
+  const run = connection.transaction((): number => {
+    if (versionOf(connection) >= step.version) return 0;
+    connection.exec(step.sql);
+    const dangling = connection.pragma("foreign_key_check") as unknown[];
+    if (dangling.length > 0) throw new Error(`${dangling.length} rows refer to nothing`);
+    connection.pragma(`user_version = ${step.version}`);
+    return 1;
+  });
+  try {
+    return run.immediate();
+  } catch (error) {
+    const fact = error instanceof Error ? error.message : String(error);
+    throw new Error(`step ${step.version} (${step.name}) of the schema failed: ${fact}`, {
+      cause: error,
+    });
+  }
+}
+
+function versionOf(connection: Sqlite.Database): number {
+  return connection.pragma("user_version", { simple: true }) as number;
+}

@@ -1,0 +1,146 @@
+import assert from "node:assert/strict";
+import { after, test } from "node:test";
+import type { FunctionVersion } from "../../../api/schema/function.ts";
+import type { InvocationDetail } from "../../../api/schema/invocation.ts";
+import { poll } from "../../../runtime/deadline.ts";
+import { startTestServer } from "../../support/server.ts";
+import { runlet, runletOnTerminal } from "./runlet.ts";
+
+const server = await startTestServer();
+after(async () => await server[Symbol.asyncDispose]());
+const { url, client } = server;
+const names = ["a", "b", "c"];
+let ids: string[] = [];
+
+test("empty lists say so on stderr, and are empty lists with --json", async () => {
+  for (const args of [["functions"], ["invocations"], ["logs"]]) {
+    const plain = await runlet(args, { url });
+    assert.deepEqual([plain.exitCode, plain.stdout], [0, ""]);
+    assert.match(plain.stderr, /^No /);
+    const json = await runlet([...args, "--json"], { url });
+    assert.deepEqual(JSON.parse(json.stdout), { items: [] });
+    assert.equal(json.stderr, "");
+  }
+});
+
+test("with functions and invocations", async (t) => {
+  await t.test("they are made", makeThem);
+
+  await t.test("functions lists them in columns and tells how to see more", async () => {
+    const all = await runlet(["functions"], { url });
+    assert.match(all.stdout, /^NAME {2}VERSION {2}RUNTIME {2}IMAGE {4}DEPLOYED\na {5}1 {8}command/);
+    assert.equal(all.stdout.split("\n").length, 5);
+    assert.equal(all.stderr, "");
+    const some = await runlet(["functions", "--limit", "2"], { url });
+    assert.equal(some.stderr, "There are more: add --after b\n");
+    const rest = await runlet(["functions", "ls", "--after", "b"], { url });
+    assert.match(rest.stdout, /\nc /);
+    assert.equal(rest.stderr, "");
+  });
+
+  await t.test("functions show prints a version as JSON", async () => {
+    const { stdout } = await runlet(["functions", "show", "a", "--version", "1"], { url });
+    assert.deepEqual((JSON.parse(stdout) as FunctionVersion).command, [
+      "sh",
+      "-c",
+      "echo a; echo e >&2; cat",
+    ]);
+  });
+
+  await t.test("invocations lists, filters and pages, newest first", async () => {
+    const all = await runlet(["invocations"], { url });
+    const lines = all.stdout.trimEnd().split("\n");
+    assert.match(lines[0] ?? "", /^ID +FUNCTION +STATUS +START +END +QUEUED +RUN$/);
+    assert.deepEqual(
+      lines.slice(1).map((line) => line.split(/\s+/)[0]),
+      ids.toReversed(),
+    );
+    assert.match(lines[1] ?? "", / c:1 +succeeded +\w+ +exit 0 /);
+    const first = await runlet(["invocations", "--limit", "1"], { url });
+    assert.equal(first.stderr, `There are more: add --before ${ids[2]}\n`);
+    const ofA = await runlet(["invocations", "--function", "a", "--json"], { url });
+    const { items } = JSON.parse(ofA.stdout) as { items: InvocationDetail[] };
+    assert.deepEqual(
+      items.map((item) => item.id),
+      [ids[0]],
+    );
+    assert.match((await runlet(["invocations", "--status", "failed"], { url })).stderr, /^No such/);
+  });
+
+  await t.test("a terminal gets the head of a list in bold", async () => {
+    using terminal = runletOnTerminal(["invocations"], { url });
+    const { exitCode, screen } = await terminal.ended();
+    assert.equal(exitCode, 0);
+    assert.match(screen, /^\u001B\[1mID .*RUN\u001B\[22m\r\n/);
+  });
+
+  await t.test("logs keeps stdout and stderr apart and says whose they are on stderr", async () => {
+    const { stdout, stderr } = await runlet(["logs", "--limit", "2"], { url });
+    assert.equal(stdout, "b\n{}c\n{}");
+    assert.match(
+      stderr,
+      new RegExp(`^-- ${ids[1]} b succeeded \\(exit 0\\) .*\\ne\\n-- ${ids[2]} c `),
+    );
+    const one = await runlet(["logs", ids[0] ?? "", "--json"], { url });
+    const { items } = JSON.parse(one.stdout) as { items: InvocationDetail[] };
+    assert.equal(items[0]?.stdout, "a\n{}");
+    const ofB = await runlet(["logs", "--function", "b"], { url });
+    assert.equal(ofB.stdout, "b\n{}");
+  });
+
+  await t.test("invocations show prints a record as JSON", async () => {
+    const { stdout } = await runlet(["invocations", "show", ids[1] ?? ""], { url });
+    assert.equal((JSON.parse(stdout) as InvocationDetail).stderr, "e\n");
+  });
+
+  await t.test(
+    "invocations cancel ends a running one, and refuses one that has ended",
+    async () => {
+      await client.deploy("sleeper", { runtime: "command", command: ["sleep", "600"] });
+      const invoked = runlet(["invoke", "sleeper"], { url });
+      const probe = async (): Promise<string | undefined> =>
+        (await client.invocations({ status: "running" })).items[0]?.id;
+      const id = await poll("see it run", probe, { timeoutMs: 30_000 });
+      const { exitCode, stdout, stderr } = await runlet(["invocations", "cancel", id], { url });
+      assert.equal(exitCode, 0, stderr);
+      assert.match(stdout, new RegExp(`^Invocation ${id}: cancelled \\(`));
+      const caller = await invoked;
+      assert.equal(caller.exitCode, 1);
+      assert.match(caller.stderr, /\(cancelled\)/);
+      const again = await runlet(["invocations", "cancel", id], { url });
+      assert.equal(again.exitCode, 1);
+      assert.match(again.stderr, /cancelled already \(failed_precondition\)/);
+    },
+  );
+
+  await t.test("functions rm deletes one, once", async () => {
+    assert.equal((await runlet(["functions", "rm", "a"], { url })).stdout, "Deleted a\n");
+    const json = await runlet(["functions", "rm", "b", "--json"], { url });
+    assert.deepEqual(JSON.parse(json.stdout), { deleted: "b" });
+    const again = await runlet(["functions", "rm", "a"], { url });
+    assert.equal(again.exitCode, 1);
+    assert.match(again.stderr, /^error: .*\(not_found\)\n$/);
+  });
+});
+
+test("unknown and impossible ids are told apart", async () => {
+  const nobody = "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f";
+  for (const args of [["logs"], ["invocations", "show"], ["invocations", "cancel"]]) {
+    const unknown = await runlet([...args, nobody], { url });
+    assert.equal(unknown.exitCode, 1);
+    assert.match(unknown.stderr, /\(not_found\)/);
+    const impossible = await runlet([...args, "nope"], { url });
+    assert.equal(impossible.exitCode, 1);
+    assert.match(impossible.stderr, /\(invalid_argument\)/);
+  }
+});
+
+async function makeThem(): Promise<void> {
+  for (const name of names) {
+    const command = ["sh", "-c", `echo ${name}; echo e >&2; cat`];
+    await client.deploy(name, { runtime: "command", command });
+  }
+  const answers = [];
+  for (const name of names) answers.push(await client.invoke(name));
+  ids = answers.map((answer) => answer.invocationId);
+}

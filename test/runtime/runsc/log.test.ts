@@ -1,0 +1,98 @@
+import assert from "node:assert/strict";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import {
+  lastError,
+  lastErrorOf,
+  removeLogs,
+  type Trace,
+  traceOf,
+} from "../../../runtime/runsc/log.ts";
+
+const error = (msg: string): string => JSON.stringify({ msg, level: "error", time: "t" });
+const warning = JSON.stringify({ msg: "careful", level: "warning", time: "t" });
+
+const logs: [string, string, string | undefined][] = [
+  ["an empty log", "", undefined],
+  ["no error among the entries", warning, undefined],
+  ["one error", error("first"), "first"],
+  ["two errors with nothing between them", error("first") + error("second"), "second"],
+  ["a newline between them", `${error("first")}\n${error("second")}\n`, "second"],
+  ["a warning after the error", error("first") + warning, "first"],
+  ["blanks around the message", error("  spaced \n"), "spaced"],
+  ["a tail that was cut", error("first") + error("second").slice(0, -9), "first"],
+  ["a tail that was cut inside a string", `${error("first")}{"msg":"sec`, "first"],
+  ["braces and quotes inside the message", error('} { "a\\" }'), '} { "a\\" }'],
+  ["rubbish before an entry", `}} "x" ${error("first")}`, "first"],
+  ["a message that is no text", '{"msg":4,"level":"error"}', undefined],
+  ["an object inside", '{"a":{"level":"error","msg":"inner"},"level":"info"}', undefined],
+];
+for (const [name, text, expected] of logs) {
+  test(`row 34: the last error of ${name}`, () => assert.equal(lastError(text), expected));
+}
+
+const started = "I1 sandbox.go:1208] Sandbox started, PID: 42\n";
+const ended = (status: number): string => `I1 main.go:222] Exiting with status: ${status}\n`;
+const indirect =
+  "I1 Wait RPC to container failed. Will try waiting on the sandbox process instead.\n";
+const none = { waitStatus: undefined, shellStatus: undefined, sandboxPid: undefined };
+
+const traces: { name: string; own: string; sandbox?: string; expected: Partial<Trace> }[] = [
+  { name: "nothing", own: "", expected: {} },
+  { name: "a sandbox", own: `${started}I1 more\n`, expected: { sandboxPid: 42 } },
+  { name: "an end", own: started + ended(768), expected: { waitStatus: 768, sandboxPid: 42 } },
+  { name: "words of an end before the end", own: `${ended(1)}I1 more\n`, expected: {} },
+  {
+    name: "an end that the command missed and the sandbox noted",
+    own: indirect + ended(143 << 8),
+    sandbox: ended(15),
+    expected: { waitStatus: 15 },
+  },
+  {
+    name: "an end that neither noted",
+    own: indirect + ended(137 << 8),
+    sandbox: "I1 still going\n",
+    expected: { shellStatus: 137 },
+  },
+  {
+    name: "a sandbox that was killed",
+    own: indirect + ended(9),
+    sandbox: "I1 still going\n",
+    expected: { waitStatus: 9 },
+  },
+];
+for (const { name, own, sandbox, expected } of traces) {
+  test(`the trace of ${name}`, async () => {
+    await using file = await newFile("");
+    await writeFile(`${file.path}.run`, own);
+    if (sandbox !== undefined) await writeFile(`${file.path}.boot`, sandbox);
+    const trace = await traceOf({ prefix: file.path, command: "run" });
+    assert.deepEqual(trace, { ...none, ...expected });
+  });
+}
+
+test("a file that is not there holds neither an error nor a trace", async () => {
+  assert.equal(await lastErrorOf("/nowhere/at/all"), undefined);
+  assert.deepEqual(await traceOf({ prefix: "/nowhere/at/all", command: "run" }), none);
+});
+
+test("removed logs leave nothing", async () => {
+  await using file = await newFile("");
+  for (const end of ["run", "boot"]) await writeFile(`${file.path}.${end}`, "x");
+  await removeLogs(file.path, { prefix: file.path, command: "run" });
+  assert.deepEqual(await readdir(dirname(file.path)), []);
+});
+
+test("the last error of a file", async () => {
+  await using file = await newFile(error("first"));
+  assert.equal(await lastErrorOf(file.path), "first");
+});
+
+async function newFile(text: string): Promise<AsyncDisposable & { path: string }> {
+  const directory = await mkdtemp(join(tmpdir(), "runlet-test-"));
+  const path = join(directory, "log");
+  await writeFile(path, text);
+  return { path, [Symbol.asyncDispose]: async () => await rm(directory, { recursive: true }) };
+}

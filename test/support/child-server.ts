@@ -1,0 +1,97 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { Client } from "../../api/client/client.ts";
+import { within } from "../../runtime/deadline.ts";
+import { testEnvironment } from "./server.ts";
+import { tempDir } from "./temp-dir.ts";
+
+const startTimeoutMs = 60_000;
+const stopTimeoutMs = 30_000;
+
+/** How a child server ended. */
+export interface ServerEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A server of one test as a process of its own; disposing it ends it and removes its directories. */
+export interface ChildServer extends AsyncDisposable {
+  readonly pid: number;
+  readonly url: string;
+  readonly client: Client;
+  readonly dataDir: string;
+  readonly stateDir: string;
+  /** What it has resident in memory, in bytes: now, and at the most so far. */
+  memory(): { nowBytes: number; peakBytes: number };
+  kill(signal: NodeJS.Signals): void;
+  /** Waits for its end. */
+  ended(): Promise<ServerEnd>;
+}
+
+export interface ChildServerOptions {
+  /** What it gets beside the environment of every test server. */
+  env?: Readonly<Record<string, string>>;
+  /** Where its directories are; by default in one of its own, which goes with it. */
+  directory?: string;
+}
+
+/** Starts `node api/server.ts` and waits until it listens. */
+export async function startChildServer(options: ChildServerOptions = {}): Promise<ChildServer> {
+  await using stack = new AsyncDisposableStack();
+  const directory = options.directory ?? stack.use(await tempDir()).path;
+  const own = testEnvironment(directory);
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../api/server.ts")], {
+    env: { ...process.env, ...own, RUNLET_LOG_LEVEL: "info", ...options.env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const end: Promise<ServerEnd> = once(child, "exit").then(([code, signal]) => ({ code, signal }));
+  stack.defer(async () => await stop(child, end));
+  const url = await within(urlOf(child), "see the server listen", startTimeoutMs);
+  const owned = stack.move();
+  return {
+    pid: child.pid ?? 0,
+    url,
+    client: new Client({ url }),
+    dataDir: own["RUNLET_DATA_DIR"] ?? "",
+    stateDir: own["RUNLET_STATE_DIR"] ?? "",
+    memory: () => memoryOf(child.pid ?? 0),
+    kill: (signal) => void child.kill(signal),
+    ended: async () => await within(end, "see the server end", stopTimeoutMs),
+    [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
+  };
+}
+
+async function stop(child: ChildProcess, end: Promise<ServerEnd>): Promise<void> {
+  child.kill("SIGTERM");
+  try {
+    await within(end, "see the server end", stopTimeoutMs);
+  } catch {
+    child.kill("SIGKILL");
+    await end;
+  }
+}
+
+/** The log is read to its end, lest the server should wait for a reader. */
+async function urlOf(child: ChildProcess): Promise<string> {
+  if (child.stderr === null) throw new Error("A child server has no log");
+  const url = Promise.withResolvers<string>();
+  const lines: string[] = [];
+  createInterface({ input: child.stderr })
+    .on("line", (line) => {
+      lines.push(line);
+      const found = /"url":"([^"]+)"/.exec(line)?.[1];
+      if (found !== undefined) url.resolve(found);
+    })
+    .on("close", () => url.reject(new Error(`The server did not listen:\n${lines.join("\n")}`)));
+  return await url.promise;
+}
+
+function memoryOf(pid: number): { nowBytes: number; peakBytes: number } {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  const bytesOf = (field: string): number =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB`, "m").exec(status)?.[1]) * 1024;
+  return { nowBytes: bytesOf("VmRSS"), peakBytes: bytesOf("VmHWM") };
+}

@@ -1,0 +1,75 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { poll } from "../../runtime/deadline.ts";
+
+const perContainer = ["bundles", "containers", "logs", "tasks"];
+
+/** The ids of the sandboxes that run now under a server's state directory, as the host's /proc has them. */
+export function sandboxesOf(stateDir: string): string[] {
+  const sandboxes = commandLines(stateDir).filter((args) => args.includes("boot"));
+  return [...new Set(sandboxes.map((args) => args.at(-1) ?? ""))];
+}
+
+/** All that containers have left under a state directory: processes, mounts, cgroups, files. */
+export function leftoversOf(stateDir: string): string[] {
+  const processes = commandLines(stateDir).map((args) => `process ${args[0]} ${args.at(-1)}`);
+  const mounts = readFileSync("/proc/self/mountinfo", "utf8")
+    .split("\n")
+    .filter((line) => line.includes(stateDir))
+    .map((line) => `mount ${line}`);
+  const files = perContainer.flatMap((place) =>
+    readdirSync(join(stateDir, place)).map((name) => `file ${place}/${name}`),
+  );
+  return [...processes, ...mounts, ...files];
+}
+
+/** The cgroups that bear a container's id. */
+export function cgroupsOf(containerId: string, directory = "/sys/fs/cgroup"): string[] {
+  const names = readdirSync(directory, { recursive: true, encoding: "utf8" });
+  return names.filter((name) => name.includes(containerId));
+}
+
+/** Waits until nothing of any container is left. @throws an error that lists what is. */
+export async function nothingLeft(stateDir: string): Promise<void> {
+  const probe = (): true | undefined => (leftoversOf(stateDir).length === 0 ? true : undefined);
+  await poll("see everything gone", probe, { timeoutMs: 20_000 }).catch((cause: unknown) => {
+    const left = leftoversOf(stateDir).join("\n");
+    throw new Error(`Left under ${stateDir}:\n${left}`, { cause });
+  });
+}
+
+/** Samples how many sandboxes run at once until it is disposed. */
+export interface Watch extends Disposable {
+  readonly most: number;
+}
+
+/** Starts to count; see {@link Watch}. */
+export function watchSandboxes(stateDir: string, intervalMs = 5): Watch {
+  let most = 0;
+  const look = (): void => {
+    most = Math.max(most, sandboxesOf(stateDir).length);
+  };
+  const timer = setInterval(look, intervalMs);
+  return {
+    get most() {
+      return most;
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}
+
+/** Command lines that name the state directory, this process and those that started it aside. */
+function commandLines(stateDir: string): string[][] {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids
+    .map((pid) => argumentsOf(pid))
+    .filter((args) => args.some((arg) => arg.startsWith(`--root=${stateDir}/`)));
+}
+
+function argumentsOf(pid: string): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
+  } catch {
+    return [];
+  }
+}
