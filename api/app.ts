@@ -1,6 +1,7 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "pino";
+import type { Registry } from "prom-client";
 import { RunletError } from "./domain/errors.ts";
 import type { Executor } from "./domain/executor.ts";
 import type { Functions } from "./domain/functions.ts";
@@ -22,7 +23,10 @@ export interface AppOptions {
   invoker: Invoker;
   executor: Executor;
   images: Images;
-  readiness: Readiness;
+  readiness: () => Readiness;
+  /** Whether the server is about to end. */
+  isClosing: () => boolean;
+  metrics: Registry;
   log: Logger;
   maxEventBytes: number;
   maxCodeBytes: number;
@@ -32,6 +36,11 @@ export interface AppOptions {
 export function createApp(options: AppOptions): OpenAPIHono {
   const { functions, invoker, log } = options;
   const app = new OpenAPIHono();
+  app.use(async (context, next) => {
+    await next();
+    // A server that is going away must not have its last callers wait for their connections' end.
+    if (options.isClosing()) context.header("connection", "close");
+  });
   // Code travels as base64 inside JSON.
   const codeLimit = limitBody(Math.ceil(options.maxCodeBytes * 1.5) + 65_536);
   app.use("/v1/functions/:name", codeLimit);
@@ -42,7 +51,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/execute", executeRoutes(options.executor));
   app.route("/v1/invocations", invocationRoutes(options.invocations));
   app.route("/v1/images", imageRoutes(options.images));
-  app.route("/", healthRoutes(options.readiness));
+  app.route("/", healthRoutes(options.readiness, options.metrics));
   describeApi(app);
   app.notFound(routeNotFound);
   app.onError((error, context) => {

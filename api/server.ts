@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { within } from "../runtime/deadline.ts";
-import { messageOf } from "../runtime/errors.ts";
+import { messageOf, RunletError } from "../runtime/errors.ts";
 import { ImageStore } from "../runtime/image/image-store.ts";
 import type { GuestTask } from "../runtime/guest/guest.ts";
 import { Machine } from "../runtime/machine.ts";
@@ -23,14 +23,19 @@ import { createApp } from "./app.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { Executor } from "./domain/executor.ts";
 import { Functions } from "./domain/functions.ts";
-import { guestTask } from "./domain/code/task.ts";
 import { checkLoad } from "./domain/load-check.ts";
 import { poolClassOf } from "./domain/pool-class.ts";
 import { Images } from "./domain/images.ts";
 import { Invocations } from "./domain/invocations.ts";
 import { Invoker } from "./domain/invoker.ts";
 import { codeRepository, scratchCode } from "./code-on-disk.ts";
+import { Stocking } from "./domain/stocking.ts";
 import { createLog } from "./log.ts";
+import { createMetrics } from "./metrics.ts";
+import type { Readiness } from "./routes/health.ts";
+
+/** How long answers that are on their way may take after the last invocation has ended. */
+const lastAnswersMs = 2_000;
 
 /** A server that listens. Disposing it stops accepting, cancels what still runs after a while, and cleans up. */
 export interface RunningServer extends AsyncDisposable {
@@ -71,14 +76,27 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const tasks = join(config.stateDir, "tasks");
   await mkdir(tasks, { recursive: true, mode: 0o711 });
 
+  let isClosing = false;
   const readiness = { ready: false, reason: "starting" } as { ready: boolean; reason?: string };
   const onError = (error: unknown): void =>
     log.error({ error: messageOf(error) }, "background failure");
   const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
   const scheduler = new Scheduler({ concurrency, queueLimit, queueTimeoutMs });
-  const invocations = new Invocations({ store, writer, scheduler, onError });
+  const metrics = createMetrics({ pool, scheduler });
+  const invocations = new Invocations({
+    store,
+    writer,
+    scheduler,
+    onError,
+    onFinished: (record) => metrics.observe(record),
+  });
   const code = codeRepository(new CodeStore(join(config.dataDir, "code")));
+  const stocking = new Stocking({ pool, images: imageStore, code });
   const functions = new Functions({
+    onChange: (change, version) => {
+      if (change === "added") stocking.add(version).catch(onError);
+      else stocking.remove(version);
+    },
     store: new FunctionStore(database),
     code,
     maxCodeBytes,
@@ -86,15 +104,23 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       if (version.config.runtime === "command")
         return void (await imageStore.get(version.config.image));
       const poolClass = await poolClassOf(version.config, imageStore);
-      const task = async (): Promise<GuestTask> =>
-        guestTask(version, await functions.files(version));
-      await checkLoad({ pool, poolClass, task, signal }, version.name);
+      const task = async (): Promise<GuestTask> => await stocking.task(version);
+      await checkLoad({ pool, poolClass, task, signal, limits: version.config }, version.name);
     },
   });
   const app = createApp({
     functions,
     invocations,
-    invoker: new Invoker({ functions, invocations, machine, pool, images: imageStore, code }),
+    invoker: new Invoker({
+      functions,
+      invocations,
+      machine,
+      pool,
+      images: imageStore,
+      code,
+      stocking,
+      queue: { queueLimit, queueTimeoutMs },
+    }),
     executor: new Executor({
       invocations,
       machine,
@@ -103,7 +129,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       maxCodeBytes,
     }),
     images: new Images({ store: imageStore, uploads: tasks }),
-    readiness,
+    readiness: () => readinessOf(readiness, pool),
+    isClosing: () => isClosing,
+    metrics: metrics.registry,
     log,
     maxEventBytes: config.maxEventBytes,
     maxCodeBytes,
@@ -111,19 +139,30 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
 
   const listener = await listen(app, config);
   stack.defer(async () => {
+    isClosing = true;
     readiness.ready = false;
     readiness.reason = "shutting down";
     const closed = listener.close();
     await drain(invocations, config.shutdownTimeoutMs);
-    listener.cut();
+    await within(closed, "send the last answers", lastAnswersMs).catch(() => listener.cut());
     await closed;
   });
   await prepareImage(imageStore, log);
+  for (const version of functions.latest()) stocking.add(version).catch(onError);
   readiness.ready = true;
   delete readiness.reason;
   log.info({ url: listener.url, dataDir: config.dataDir }, "listening");
   const owned = stack.move();
   return { url: listener.url, [Symbol.asyncDispose]: async () => await owned.disposeAsync() };
+}
+
+/** A host that cannot start containers for stock is not ready, and tells why. */
+function readinessOf(own: Readiness, pool: Pool): Readiness {
+  if (!own.ready) return own;
+  for (const [name, { error }] of pool.states) {
+    if (error !== undefined) return { ready: false, reason: `pool ${name}: ${error}` };
+  }
+  return own;
 }
 
 interface Listener {
@@ -136,7 +175,17 @@ interface Listener {
 
 async function listen(app: ReturnType<typeof createApp>, config: Config): Promise<Listener> {
   const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }) as Server;
-  await once(server, "listening");
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    const where = `${config.host}:${config.port}`;
+    const why = isTaken(cause) ? "another program does" : messageOf(cause);
+    throw new RunletError(
+      "unavailable",
+      `Cannot listen on ${where}: ${why}. Choose another place with RUNLET_HOST and RUNLET_PORT`,
+      { cause },
+    );
+  }
   const { address, port, family } = server.address() as AddressInfo;
   return {
     url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
@@ -148,6 +197,10 @@ async function listen(app: ReturnType<typeof createApp>, config: Config): Promis
     },
     cut: () => server.closeAllConnections(),
   };
+}
+
+function isTaken(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }
 
 /** Lets running invocations end for a while, then cancels what is left. */
@@ -179,8 +232,9 @@ async function prepareImage(images: ImageStore, log: Logger): Promise<void> {
 export async function serveUntilSignal(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
   const ended = Promise.withResolvers<void>();
-  process.once("SIGTERM", ended.resolve);
-  process.once("SIGINT", ended.resolve);
+  // Not `once`: libraries that clean up at a signal end the process where they see no listener but their own.
+  process.on("SIGTERM", ended.resolve);
+  process.on("SIGINT", ended.resolve);
   await using _server = await startServer(config, log);
   await ended.promise;
   log.info("shutting down");

@@ -1,5 +1,8 @@
+import { createHash } from "node:crypto";
 import { mkdir } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
+import { Cgroups, type LimitName } from "./container/cgroup/cgroups.ts";
+import type { CgroupLimits } from "./container/cgroup/limits.ts";
 import { newContainerId } from "./container/id.ts";
 import { Init } from "./container/init.ts";
 import { PipeStock } from "./container/stdio/pipe-stock.ts";
@@ -16,16 +19,30 @@ export interface MachineOptions {
   platform?: string | undefined;
 }
 
-/** What containers on this host are made with: runsc under a root of its own, bundles, pipes. */
+export interface MachineContainerOptions {
+  stdio: StdioRequest;
+  channel?: boolean;
+  /** What the container may use from its first moment on. */
+  limits?: CgroupLimits;
+}
+
+/** What containers on this host are made with: runsc under a root of its own, bundles, pipes, cgroups. */
 export class Machine implements AsyncDisposable {
   readonly runsc: Runsc;
   readonly #bundles: string;
   readonly #pipes: PipeStock;
+  readonly #cgroups: Cgroups;
 
-  private constructor(runsc: Runsc, bundles: string, pipes: PipeStock) {
-    this.runsc = runsc;
-    this.#bundles = bundles;
-    this.#pipes = pipes;
+  private constructor(parts: {
+    runsc: Runsc;
+    bundles: string;
+    pipes: PipeStock;
+    cgroups: Cgroups;
+  }) {
+    this.runsc = parts.runsc;
+    this.#bundles = parts.bundles;
+    this.#pipes = parts.pipes;
+    this.#cgroups = parts.cgroups;
   }
 
   /** Opens the machine and removes every container that an earlier process left under the same directory. */
@@ -39,14 +56,25 @@ export class Machine implements AsyncDisposable {
     });
     const bundles = join(stateDir, "bundles");
     await mkdir(bundles, { recursive: true, mode: 0o700 });
-    await sweep({ runsc, bundles, concurrency: 8 });
-    return new Machine(runsc, bundles, await PipeStock.open(join(stateDir, "pipes")));
+    await using stack = new AsyncDisposableStack();
+    const cgroups = stack.use(await Cgroups.open({ name: cgroupName(stateDir) }));
+    await sweep({ runsc, bundles, cgroups, concurrency: 8 });
+    const pipes = await PipeStock.open(join(stateDir, "pipes"));
+    stack.move();
+    return new Machine({ runsc, bundles, pipes, cgroups });
+  }
+
+  /** The limits that this host cannot enforce. */
+  get missingLimits(): readonly LimitName[] {
+    return this.#cgroups.missing;
   }
 
   /** A container that is not created yet; attached, so that its end is never missed. */
-  container(spec: Spec, options: { stdio: StdioRequest; channel?: boolean }): Init {
+  container(spec: Spec, { limits, ...options }: MachineContainerOptions): Init {
+    const id = newContainerId();
     return new Init({
-      id: newContainerId(),
+      id,
+      cgroup: this.#cgroups.of(id, limits),
       runsc: this.runsc,
       spec,
       bundles: this.#bundles,
@@ -58,5 +86,13 @@ export class Machine implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#pipes[Symbol.asyncDispose]();
+    await this.#cgroups[Symbol.asyncDispose]();
   }
+}
+
+/** The same at every start in a directory; it can be read whose it is. */
+function cgroupName(stateDir: string): string {
+  const path = resolve(stateDir);
+  const digest = createHash("sha256").update(path).digest("hex").slice(0, 8);
+  return `runlet-${digest}${path.replaceAll(/[^\w.-]/g, "-").slice(0, 160)}`;
 }

@@ -4,7 +4,7 @@ import { ApiError, ConnectionError } from "../client/errors.ts";
 import { printable } from "./terminal.ts";
 
 /** What was typed cannot be meant. */
-export class CommandLineError extends Error {
+class CommandLineError extends Error {
   override readonly name = "CommandLineError";
   readonly code = "command_line";
   readonly command: Command;
@@ -55,7 +55,8 @@ function asJson(error: unknown): object {
 }
 
 function messageOf(error: unknown): string {
-  if (error instanceof ApiError) return `${error.problem.detail} (${error.code})`;
+  // The code belongs to the first line: a stack may follow.
+  if (error instanceof ApiError) return error.message.replace(/\n|$/, ` (${error.code})$&`);
   return error instanceof Error ? error.message : String(error);
 }
 

@@ -54,10 +54,12 @@ export function given<T extends object>(all: T): { [K in keyof T]?: NonNullable<
   return Object.fromEntries(entries) as { [K in keyof T]?: NonNullable<T[K]> };
 }
 
+/** Examples as they stand under a help. */
 export function exampleText(examples: readonly string[]): string {
   return `\nExamples:\n${examples.map((example) => `  $ ${example}`).join("\n")}`;
 }
 
+/** A client of the server that was named. @throws ConnectionError if its URL is none. */
 export function clientOf(options: ServerOptions): Client {
   return new Client({ url: options.url });
 }

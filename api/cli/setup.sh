@@ -48,6 +48,8 @@ install_packages() {
     lack "better-sqlite3 does not load: it brings no binary for this system" "npm rebuild better-sqlite3"
     return 1
   fi
+  # npx finds the command there: linked by hand, because npm links the commands of dependencies only.
+  ln -sf ../../api/cli/main.ts node_modules/.bin/runlet
   lock_sum >"$stamp"
 }
 

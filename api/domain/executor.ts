@@ -32,19 +32,21 @@ export class Executor {
    */
   async execute(request: ExecuteRequest, signal: AbortSignal): Promise<ExecuteResult> {
     const { invocations, machine, images, scratch, maxCodeBytes } = this.#options;
-    const { runtime, code, env, timeoutMs, outputBytes, tmpBytes } = request;
+    const { runtime, code, env, timeoutMs, outputBytes } = request;
     const files = code === undefined ? [] : await codeFiles(code, runtime, maxCodeBytes);
     const args = commandLine(request, files);
     const image = await images.get(request.image);
     const stdin = Buffer.from(request.stdin, request.stdinEncoding);
     await using task = files.length === 0 ? undefined : await scratch(files);
-    const common = { image, args, env, timeoutMs, outputBytes, tmpBytes, stdin, task: task?.path };
+    const { tmpBytes, memoryBytes, cpus, pids } = request;
+    const limits = { tmpBytes, memoryBytes, cpus, pids };
+    const common = { image, args, env, timeoutMs, outputBytes, stdin, task: task?.path, ...limits };
     const { record, outcome } = await invocations.run(
       { kind: "execute", runtime, image: image.name, eventBytes: stdin.length },
       async (run) => {
         return (await runOnRecord(machine, { ...common, signal: run.signal })).outcome;
       },
-      signal,
+      { signal },
     );
     return toResult(record, outcome);
   }

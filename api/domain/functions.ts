@@ -1,8 +1,9 @@
+import { LRUCache } from "lru-cache";
 import type { FunctionStore, FunctionVersionRow } from "../../store/functions.ts";
 import { functionConfig, type FunctionSpec, type FunctionVersion } from "../schema/function.ts";
 import { codeFiles } from "./code/code-input.ts";
 import { RunletError } from "./errors.ts";
-import type { CodeFile, CodeRepository, StoredVersion } from "./ports.ts";
+import type { CodeRepository, StoredVersion } from "./ports.ts";
 
 /** Loads a version once, without invoking it. @throws what a deployer should read. */
 export type LoadCheck = (version: StoredVersion, signal?: AbortSignal) => Promise<void>;
@@ -11,12 +12,16 @@ export interface FunctionsOptions {
   store: FunctionStore;
   code: CodeRepository;
   check: LoadCheck;
+  /** Told of each new version, and of the latest one when its function goes. */
+  onChange: (change: "added" | "removed", version: StoredVersion) => void;
   maxCodeBytes: number;
 }
 
 /** The functions: deploying, showing, deleting. A version never changes once it is there. */
 export class Functions {
   readonly #options: FunctionsOptions;
+  /** Versions never change, and reading one costs more than a warm invocation has. */
+  readonly #versions = new LRUCache<string, StoredVersion>({ max: 1000 });
 
   constructor(options: FunctionsOptions) {
     this.#options = options;
@@ -42,7 +47,12 @@ export class Functions {
     const isNew = latest?.configJson !== configJson || latest.codeDigest !== codeDigest;
     if (isNew) await this.#options.check(candidate, signal);
     const { version, created } = store.putVersion(name, { configJson, codeDigest });
-    return { version: this.get(name, version), created };
+    const stored = this.find(name, version);
+    if (created) {
+      if (latest !== undefined) this.#options.onChange("removed", fromRow(latest));
+      this.#options.onChange("added", stored);
+    }
+    return { version: describe(stored), created };
   }
 
   /** A version as callers see it. @throws `not_found`. */
@@ -53,7 +63,7 @@ export class Functions {
   /** A version as the invoker needs it. @throws `not_found`. */
   find(name: string, version?: number): StoredVersion {
     const row = this.#options.store.get(name, version);
-    if (row !== undefined) return fromRow(row);
+    if (row !== undefined) return this.#read(row);
     const what =
       version === undefined ? `function ${name}` : `version ${version} of function ${name}`;
     throw new RunletError(
@@ -77,13 +87,32 @@ export class Functions {
 
   /** Deletes a function; its invocations stay on record. @throws `not_found`. */
   remove(name: string): void {
-    if (this.#options.store.delete(name)) return;
-    throw new RunletError("not_found", `Cannot delete function ${name}: it does not exist`);
+    const latest = this.#options.store.get(name);
+    if (latest === undefined || !this.#options.store.delete(name)) {
+      throw new RunletError("not_found", `Cannot delete function ${name}: it does not exist`);
+    }
+    this.#options.onChange("removed", fromRow(latest));
   }
 
-  /** The files of a version's code. */
-  async files(version: StoredVersion): Promise<readonly CodeFile[]> {
-    return version.codeDigest === null ? [] : await this.#options.code.read(version.codeDigest);
+  /** The latest version of every function. */
+  *latest(): Generator<StoredVersion> {
+    for (let after = ""; ;) {
+      const rows = this.#options.store.list({ limit: 200, after });
+      yield* rows.map((row) => fromRow(row.latest));
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last.name;
+    }
+  }
+
+  #read(row: FunctionVersionRow): StoredVersion {
+    const key = `${row.functionName}:${row.version}`;
+    let version = this.#versions.get(key);
+    if (version === undefined) {
+      version = fromRow(row);
+      this.#versions.set(key, version);
+    }
+    return version;
   }
 }
 

@@ -74,6 +74,7 @@ class HandlerRun {
     this.#stdout = new Capture(outputBytes);
     this.#stderr = new Capture(outputBytes);
     taken.guest.capture(this.#stdout, this.#stderr);
+    if (!taken.isLoaded) taken.guest.limit(options.version.config);
   }
 
   /** Undefined where the container died before it can have run anything of the function. */

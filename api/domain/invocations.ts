@@ -17,6 +17,8 @@ export interface InvocationsOptions {
   scheduler: Scheduler;
   /** Told of what goes wrong after the answer, when no caller is there to be told. */
   onError: (error: unknown) => void;
+  /** Told of each invocation once it is on record. */
+  onFinished: (record: Invocation) => void;
 }
 
 /** What is known of an invocation before it runs. */
@@ -55,19 +57,22 @@ export class Invocations {
   }
 
   /**
-   * Runs work when there is room for it and puts it on record before it returns; a failure is an outcome.
+   * Runs work when there is room for it, at the gate first where one is given, and puts it on record before it returns; a failure is an outcome.
    * @throws `resource_exhausted` and the signal's reason if it never began: then there is no record.
    */
   async run<T extends Outcome>(
     facts: InvocationFacts,
     work: Work<T>,
-    signal: AbortSignal,
+    { signal, gate }: { signal: AbortSignal; gate?: Scheduler | undefined },
   ): Promise<Finished<T>> {
     const queuedAtUs = nowUs();
-    const permit = await this.#options.scheduler.acquire(signal);
+    using passed = new DisposableStack();
+    if (gate !== undefined) passed.use(await gate.acquire(signal));
+    passed.use(await this.#options.scheduler.acquire(signal));
     const id = uuidv7();
     const cancel = new AbortController();
     const row: NewInvocation = { ...facts, id, status: "running", queuedAtUs };
+    const permit = passed.move();
     const settled = this.#recorded(row, { work, cancel, signal, permit });
     this.#live.set(id, { cancel, settled: settled.catch(() => undefined) });
     try {
@@ -142,7 +147,9 @@ export class Invocations {
       .finally(() => this.#end(id, outcome, run.permit));
     if (updated === undefined)
       throw new RunletError("internal", `Record of invocation ${id} is gone`);
-    return { record: toInvocation(updated), outcome };
+    const record = toInvocation(updated);
+    this.#options.onFinished(record);
+    return { record, outcome };
   }
 
   async #work<T extends Outcome>(id: string, run: Run<T>): Promise<T | Outcome> {

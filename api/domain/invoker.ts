@@ -6,12 +6,13 @@ import type { Invocations } from "./invocations.ts";
 import { invocationError } from "./outcome.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { Pool } from "../../runtime/pool/pool.ts";
-import { guestTask } from "./code/task.ts";
+import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.ts";
 import { poolClassOf } from "./pool-class.ts";
 import type { GuestTask } from "../../runtime/guest/guest.ts";
 import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
 import { runCommand } from "./program-run.ts";
+import type { Stocking } from "./stocking.ts";
 
 export interface InvokerOptions {
   functions: Functions;
@@ -20,6 +21,9 @@ export interface InvokerOptions {
   pool: Pool;
   images: ImageStore;
   code: CodeRepository;
+  stocking: Stocking;
+  /** How many may wait at a function's own bound, and how long. */
+  queue: Omit<SchedulerOptions, "concurrency">;
 }
 
 export interface InvokeRequest {
@@ -34,6 +38,7 @@ export interface InvokeRequest {
 export interface Answer {
   readonly record: Invocation;
   readonly status: number;
+  readonly contentType: string;
   readonly headers: readonly (readonly [string, string])[];
   readonly body: Uint8Array;
   /** The answer is a program's output and was cut at the function's output bound. */
@@ -43,6 +48,7 @@ export interface Answer {
 /** Invokes functions, whatever their runtime. */
 export class Invoker {
   readonly #options: InvokerOptions;
+  readonly #gates = new Map<string, Scheduler>();
 
   constructor(options: InvokerOptions) {
     this.#options = options;
@@ -68,7 +74,7 @@ export class Invoker {
         eventBytes: request.event.length,
       },
       async (run) => await this.#run(version, { ...request, contentType }, run),
-      request.signal,
+      { signal: request.signal, gate: this.#gateOf(version) },
     );
     if (outcome.failure !== undefined) throw invocationError(record.id, outcome.failure, outcome);
     const answer = "answer" in outcome ? outcome.answer : undefined;
@@ -76,7 +82,8 @@ export class Invoker {
     return {
       record,
       status: answer.status,
-      headers: [...answer.headers, ["content-type", answer.contentType]],
+      contentType: answer.contentType,
+      headers: answer.headers,
       body: answer.body,
       truncated: runtime === "command" && record.stdoutTruncated,
     };
@@ -87,7 +94,7 @@ export class Invoker {
     request: InvokeRequest,
     { id, signal }: { id: string; signal: AbortSignal },
   ): Promise<HandlerOutcome> {
-    const { functions, machine, pool, images, code } = this.#options;
+    const { machine, pool, images, code, stocking } = this.#options;
     if (version.config.runtime === "command") {
       const image = await images.get(version.config.image);
       const { codeDigest } = version;
@@ -95,8 +102,21 @@ export class Invoker {
       return await runCommand({ machine, image, version, task, stdin: request.event, signal });
     }
     const event = { id, contentType: request.contentType, body: request.event };
-    const task = async (): Promise<GuestTask> => guestTask(version, await functions.files(version));
+    const task = async (): Promise<GuestTask> => await stocking.task(version);
     const poolClass = await poolClassOf(version.config, images);
     return await runHandler({ pool, poolClass, version, task, signal }, event);
+  }
+
+  /** The function's own bound, where it has one; a new version may bring another. */
+  #gateOf({ name, config }: StoredVersion): Scheduler | undefined {
+    const { concurrency } = config;
+    if (concurrency === undefined) return undefined;
+    const key = `${name}/${concurrency}`;
+    let gate = this.#gates.get(key);
+    if (gate === undefined) {
+      gate = new Scheduler({ ...this.#options.queue, concurrency });
+      this.#gates.set(key, gate);
+    }
+    return gate;
   }
 }

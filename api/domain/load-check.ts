@@ -1,5 +1,6 @@
 import { endInTime } from "../../runtime/container/program.ts";
 import { Capture } from "../../runtime/container/stdio/capture.ts";
+import type { FunctionConfig } from "../schema/function.ts";
 import { RunletError } from "./errors.ts";
 import { failureOf, type HandlerRunOptions, loadTimeoutMs } from "./handler-run.ts";
 
@@ -7,14 +8,15 @@ const shownOutputBytes = 16_384;
 
 /** Loads a function once without calling it. @throws `invalid_argument` with what the code did. */
 export async function checkLoad(
-  options: Omit<HandlerRunOptions, "version">,
+  options: Omit<HandlerRunOptions, "version"> & { limits: FunctionConfig },
   name: string,
 ): Promise<void> {
-  const { pool, poolClass, task, signal } = options;
+  const { pool, poolClass, task, limits, signal } = options;
   const stderr = new Capture(shownOutputBytes);
   const { guest } = await pool.take({ class: poolClass, key: "", signal });
   try {
     guest.capture(new Capture(0), stderr);
+    guest.limit(limits);
     using _limit = endInTime(guest.init, loadTimeoutMs, signal);
     const loaded = await guest.load(await task());
     if (loaded.kind === "answered") return;

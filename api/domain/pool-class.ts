@@ -4,7 +4,7 @@ import type { FunctionConfig } from "../schema/function.ts";
 
 /** The class of containers that a function with a runner takes from. */
 export async function poolClassOf(config: FunctionConfig, images: ImageStore): Promise<PoolClass> {
-  const { runtime, tmpBytes } = config;
+  const { runtime, tmpBytes, pids } = config;
   if (runtime === "command") throw new Error("A command function has no runner");
-  return { runtime, tmpBytes, image: await images.get(config.image) };
+  return { runtime, tmpBytes, pids, image: await images.get(config.image) };
 }

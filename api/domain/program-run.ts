@@ -23,7 +23,8 @@ export interface CommandRunOptions {
 /** Runs a command function: standard input is the event, standard output the answer. */
 export async function runCommand(options: CommandRunOptions): Promise<HandlerOutcome> {
   const { machine, image, version, task, stdin, signal } = options;
-  const { command, env, timeoutMs, outputBytes, tmpBytes } = version.config;
+  const { command, env, timeoutMs, outputBytes } = version.config;
+  const { tmpBytes, memoryBytes, cpus, pids } = version.config;
   const { outcome, result } = await runOnRecord(machine, {
     image,
     args: command ?? [],
@@ -31,6 +32,9 @@ export async function runCommand(options: CommandRunOptions): Promise<HandlerOut
     cwd: task === undefined ? "/tmp" : taskDirectory,
     task,
     tmpBytes,
+    memoryBytes,
+    cpus,
+    pids,
     stdin,
     timeoutMs,
     outputBytes,

@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Registry } from "prom-client";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 
 /** Whether invocations are taken, and if not, why. */
@@ -25,13 +26,26 @@ const ready = createRoute({
   responses: { 200: jsonAnswer(readiness, "They are"), 503: jsonAnswer(readiness, "Not now") },
 });
 
-/** `/healthz` and `/readyz`. */
-export function healthRoutes(state: Readiness): OpenAPIHono {
+const metrics = createRoute({
+  method: "get",
+  path: "/metrics",
+  summary: "Counters, gauges and histograms for Prometheus",
+  responses: {
+    200: { content: { "text/plain": { schema: z.string() } }, description: "Text exposition" },
+  },
+});
+
+/** `/healthz`, `/readyz` and `/metrics`. */
+export function healthRoutes(readinessOf: () => Readiness, registry: Registry): OpenAPIHono {
   return createRouter()
     .openapi(health, (context) => context.json({ status: "ok" as const }, 200))
     .openapi(ready, (context) => {
+      const state = readinessOf();
       const { reason } = state;
       const body = { ready: state.ready, ...(reason !== undefined && { reason }) };
       return context.json(body, state.ready ? 200 : 503);
+    })
+    .openapi(metrics, async (context) => {
+      return context.text(await registry.metrics(), 200, { "content-type": registry.contentType });
     });
 }

@@ -45,7 +45,11 @@ export function invokeRoutes(invoker: Invoker): OpenAPIHono {
 }
 
 function respond(answer: Answer): Response {
-  const headers = new Headers(answer.headers.map(([name, value]) => [name, value]));
+  const headers = new Headers();
+  for (const [name, value] of answer.headers) {
+    if (!framing.has(name.toLowerCase())) headers.append(name, value);
+  }
+  headers.set("content-type", answer.contentType);
   headers.set("runlet-invocation-id", answer.record.id);
   headers.set("runlet-start", answer.record.start ?? "cold");
   if (answer.record.functionVersion !== undefined) {
@@ -58,6 +62,18 @@ function respond(answer: Answer): Response {
     headers,
   });
 }
+
+/** Headers that say how an answer travels, which is not the function's business. */
+const framing: ReadonlySet<string> = new Set([
+  "connection",
+  "content-length",
+  "keep-alive",
+  "proxy-connection",
+  "te",
+  "trailer",
+  "transfer-encoding",
+  "upgrade",
+]);
 
 function isBodiless(status: number): boolean {
   return status === 204 || status === 205 || status === 304;

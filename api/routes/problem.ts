@@ -98,6 +98,8 @@ function respond(context: Context, body: Problem): Response {
   const headers = new Headers({ "content-type": "application/problem+json" });
   if (body.invocationId !== undefined) headers.set("runlet-invocation-id", body.invocationId);
   if (body.status === 429) headers.set("retry-after", String(retryAfterSeconds));
+  // What is left of the body is not read, so the connection serves nobody after this.
+  if (body.status === 413) headers.set("connection", "close");
   return context.newResponse(JSON.stringify(body), body.status as 400, Object.fromEntries(headers));
 }
 

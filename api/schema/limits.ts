@@ -11,6 +11,12 @@ export const limits = {
     .min(32 * mebibyte)
     .max(65_536 * mebibyte)
     .default(256 * mebibyte),
+  cpus: z.number().min(0.05).max(64).default(1).openapi({
+    description: "Share of processors; 0.5 is half of one",
+  }),
+  pids: z.number().int().min(1).max(32_768).default(128).openapi({
+    description: "Processes and threads inside",
+  }),
   tmpBytes: z
     .number()
     .int()

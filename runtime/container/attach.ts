@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { DescriptorSource, RunscProcess } from "../runsc/process.ts";
+import type { SandboxLog } from "../runsc/sandbox-log.ts";
 import type { TerminalCommand } from "../runsc/runsc.ts";
 import {
   exitOfShellStatus,
@@ -28,6 +29,8 @@ export interface AttachOptions {
   stdio: StdioRequest;
   pipes: PipeStock;
   hasChannel?: boolean;
+  /** Takes the sandbox's notes, where the command starts one; the pipe for them is the last descriptor. */
+  sandboxLog?: SandboxLog;
   spawn: (descriptors: readonly DescriptorSource[]) => Promise<RunscProcess>;
   /** The same command for a terminal. */
   command: () => TerminalCommand;
@@ -40,23 +43,64 @@ export async function attach(options: AttachOptions): Promise<Attached> {
     const { process, io } = openConsole(options.command(), { cols: stdio.cols, rows: stdio.rows });
     return { process, io, console: io, channel: undefined };
   }
+  using stack = new DisposableStack();
   const io = await openDescriptors(stdio, options.pipes);
-  try {
-    const channel: DescriptorSource[] = options.hasChannel === true ? ["pipe"] : [];
-    const process = await options.spawn([...io.descriptors, ...channel]);
-    io.handOver();
-    return { process, io, console: undefined, channel: quiet(process.extra.get(3)) };
-  } catch (error) {
-    io.close();
-    throw error;
-  }
+  stack.adopt(io, close);
+  const notes = await openNotes(options);
+  stack.adopt(notes, close);
+  const channel: DescriptorSource[] = options.hasChannel === true ? ["pipe"] : [];
+  const process = await options.spawn([...io.descriptors, ...channel, ...notes.descriptors]);
+  io.handOver();
+  notes.handOver();
+  stack.move();
+  return {
+    process: withNotes(process, notes),
+    io,
+    console: undefined,
+    channel: quiet(process.extra.get(3)),
+  };
+}
+
+function close(io: Io): void {
+  io.close();
+}
+
+/** The pipe that a sandbox writes its notes to, as the one descriptor; none where nobody takes them. */
+async function openNotes({ sandboxLog, pipes }: AttachOptions): Promise<DescriptorIo> {
+  if (sandboxLog === undefined) return { ...nullIo(), descriptors: [] };
+  const io = await openPipeIo({ kind: "pipe", stdout: true }, pipes);
+  io.stdout?.attach((chunk) => sandboxLog.write(chunk));
+  return {
+    stdin: undefined,
+    stdout: io.stdout,
+    stderr: undefined,
+    descriptors: io.descriptors.slice(1, 2),
+    handOver: () => io.handOver(),
+    close: () => io.close(),
+  };
+}
+
+/** The process with a trace that knows the sandbox's notes to their end. */
+function withNotes(process: RunscProcess, notes: Io): RunscProcess {
+  return {
+    ...process,
+    trace: async () => {
+      notes.stdout?.drain();
+      return await process.trace();
+    },
+    forget: async () => {
+      notes.close();
+      await process.forget();
+    },
+  };
 }
 
 /** How a process ended whose attached command is `process`: by its wait status, or by what runsc said of itself. */
 export async function exitOfAttached(process: RunscProcess): Promise<Exit> {
   const end = await process.exited;
-  const { waitStatus, shellStatus } = await process.trace();
+  const { waitStatus, shellStatus, crash } = await process.trace();
   if (waitStatus !== undefined) return exitOfWaitStatus(waitStatus);
+  if (crash !== undefined) return internalExit("failed", `the sandbox crashed: ${crash}`);
   if (shellStatus !== undefined) return exitOfShellStatus(shellStatus);
   const message = await process.lastError();
   if (message !== undefined) return internalExit("failed", message);

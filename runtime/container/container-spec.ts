@@ -1,12 +1,23 @@
 import { guestUser, type Spec, buildSpec, type SpecOption } from "../oci/spec.ts";
-import { withEnv, withProcess, withTask, withTmpfs } from "../oci/spec-options.ts";
+import { withEnv, withPids, withProcess, withTask, withTmpfs } from "../oci/spec-options.ts";
 import type { Image } from "../image/image.ts";
 
-export interface ContainerSpecOptions {
+/** What a container may use. */
+export interface ContainerLimits {
+  /** Size of /tmp; what it holds counts as memory. */
+  readonly tmpBytes: number;
+  /** Memory of all that runs inside; past it the container is ended with reason `oom`. */
+  readonly memoryBytes: number;
+  /** CPU time a time, such as 0.5 for half a core. */
+  readonly cpus: number;
+  /** Processes and threads; past it a fork inside fails. */
+  readonly pids: number;
+}
+
+export interface ContainerSpecOptions
+  extends Pick<ContainerLimits, "tmpBytes">, Partial<Pick<ContainerLimits, "pids">> {
   image: Image;
   args: readonly string[];
-  /** Size of /tmp; what it holds counts as memory. */
-  tmpBytes: number;
   env?: Readonly<Record<string, string>>;
   cwd?: string;
   /** Directory of the host to be seen read-only in the task directory; it costs a gofer process. */
@@ -15,7 +26,7 @@ export interface ContainerSpecOptions {
 
 /** The spec of every container that Runlet starts. */
 export function containerSpec(options: ContainerSpecOptions): Spec {
-  const { image, tmpBytes, task } = options;
+  const { image, tmpBytes, pids, task } = options;
   const mounts: SpecOption[] = [withTmpfs("/tmp", tmpBytes)];
   if (task !== undefined) mounts.push(withTask(task));
   return buildSpec(
@@ -23,5 +34,6 @@ export function containerSpec(options: ContainerSpecOptions): Spec {
     ...mounts,
     withEnv({ ...image.env, HOME: "/tmp", USER: guestUser.name, TMPDIR: "/tmp", ...options.env }),
     withProcess({ args: options.args, cwd: options.cwd ?? "/tmp" }),
+    ...(pids === undefined ? [] : [withPids(pids)]),
   );
 }

@@ -1,3 +1,5 @@
+import { readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { isUnknownContainer } from "../runsc/error.ts";
 import type { Runsc } from "../runsc/runsc.ts";
 
@@ -12,6 +14,16 @@ export async function forceDelete(runsc: Runsc, id: string, timeoutMs: number): 
   } catch (error) {
     if (!(await isGone(runsc, id, timeoutMs))) throw error;
   }
+  await removeTraces(runsc.root, id);
+}
+
+/** A runsc that was killed while it made a container leaves its lock, which no command of runsc removes. */
+async function removeTraces(root: string, id: string): Promise<void> {
+  const names = await readdir(root);
+  const left = names.filter(
+    (name) => name.startsWith(`${id}_sandbox:`) || name === `runsc-${id}.sock`,
+  );
+  await Promise.all(left.map(async (name) => await rm(join(root, name), { force: true })));
 }
 
 async function isGone(runsc: Runsc, id: string, timeoutMs: number): Promise<boolean> {

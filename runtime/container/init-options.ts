@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { RunletError } from "../errors.ts";
 import type { Spec } from "../oci/spec.ts";
 import type { Runsc } from "../runsc/runsc.ts";
+import type { Cgroup } from "./cgroup/cgroup.ts";
 import type { Deadlines } from "./deadlines.ts";
 import type { ContainerId } from "./id.ts";
 import type { PipeStock } from "./stdio/pipe-stock.ts";
@@ -22,6 +23,8 @@ export interface InitOptions {
   subcontainer?: boolean;
   /** Gives the guest a duplex socket as descriptor 3. */
   channel?: boolean;
+  /** Of this container alone; the container makes and removes it. */
+  cgroup?: Cgroup;
   deadlines?: Partial<Deadlines>;
   log?: Pick<Logger, "warn">;
 }
@@ -34,6 +37,10 @@ export function checkInitOptions(options: InitOptions): void {
     [options.channel === true && !isAttached, "a channel needs an attached launch"],
     [options.channel === true && hasConsole, "a channel does not go with a console"],
     [hasConsole && !isAttached, "a console needs an attached launch"],
+    [
+      options.subcontainer === true && options.cgroup !== undefined,
+      "a subcontainer is in the cgroup of its sandbox",
+    ],
     [options.subcontainer === true && isAttached, "a subcontainer needs a detached launch"],
   ];
   const conflict = conflicts.find(([isGiven]) => isGiven);

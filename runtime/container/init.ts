@@ -5,11 +5,13 @@ import type { Bundle } from "../oci/bundle.ts";
 import type { ContainerStats } from "../runsc/answers.ts";
 import type { CheckpointOptions } from "../runsc/options.ts";
 import type { CallOptions } from "../runsc/runsc.ts";
+import type { CgroupUsage } from "./cgroup/cgroup.ts";
+import type { CgroupLimits } from "./cgroup/limits.ts";
 import { claimBundle } from "./claim-bundle.ts";
 import { ContainerProcess } from "./container-process.ts";
 import { type Deadlines, defaultDeadlines } from "./deadlines.ts";
 import { type ExecOptions, ExecProcess } from "./exec-process.ts";
-import { internalExit, killedExit, type SignalName } from "./exit.ts";
+import { type Exit, internalExit, killedExit, type SignalName } from "./exit.ts";
 import type { TerminateReason } from "./exit-record.ts";
 import type { ContainerId } from "./id.ts";
 import { checkInitOptions, type InitOptions } from "./init-options.ts";
@@ -66,6 +68,7 @@ export class Init extends ContainerProcess {
       if (this.#bundle !== undefined) throw this.life.refusal("create", "failed_precondition");
       this.#bundle = await claimBundle(this.#options);
       try {
+        this.#options.cgroup?.create();
         await this.#launch.create(this.#bundle.path, both);
       } catch (error) {
         await this.#removeAll();
@@ -88,7 +91,8 @@ export class Init extends ContainerProcess {
         throw error;
       }
       this.life.to("running");
-      void this.#launch.ended().then((exit) => this.setExited(exit));
+      this.#options.cgroup?.onOomKill(() => void this.#launch.destroy());
+      void this.#launch.ended().then((exit) => this.setExited(this.#judged(exit)));
     });
   }
 
@@ -150,6 +154,16 @@ export class Init extends ContainerProcess {
     });
     this.#execs.add(exec);
     return exec;
+  }
+
+  /** Sets limits of the container's cgroup, where it has one; also while it runs. @throws `unavailable`. */
+  limit(limits: CgroupLimits): void {
+    this.#options.cgroup?.setLimits(limits);
+  }
+
+  /** What the container uses now with all of its sandbox, where it has a cgroup. */
+  usage(): CgroupUsage | undefined {
+    return this.#options.cgroup?.usage();
   }
 
   /** Asks for the usage of the container now. */
@@ -235,9 +249,19 @@ export class Init extends ContainerProcess {
     for (const exec of this.#execs) await exec[Symbol.asyncDispose]();
     await this.drained();
     await this.#launch.remove();
+    await this.#options.cgroup?.[Symbol.asyncDispose]();
     this.io?.close();
     this.channel?.destroy();
     await this.#bundle?.[Symbol.asyncDispose]();
+  }
+
+  /** Whether a limit was behind an exit is known until the cgroup is gone. */
+  #judged(exit: Exit): Exit {
+    const { cgroup } = this.#options;
+    if (cgroup === undefined) return exit;
+    if (cgroup.oomKills() > 0) this.record.note("oom");
+    if (exit.reason !== "failed" || !cgroup.hasRefusedForks()) return exit;
+    return { ...exit, message: "the sandbox ended at the container's limit on processes" };
   }
 
   /** An exit that does not come although the container has ended must not be waited for without end. */

@@ -1,6 +1,7 @@
 import type { Duplex } from "node:stream";
 import { within } from "../deadline.ts";
-import { runArgs, type RunOptions } from "../runsc/options.ts";
+import { type Enter, runArgs, type RunOptions } from "../runsc/options.ts";
+import { SandboxLog } from "../runsc/sandbox-log.ts";
 import type { RunscProcess } from "../runsc/process.ts";
 import { type Attached, attach, exitOfAttached } from "./attach.ts";
 import type { Deadlines } from "./deadlines.ts";
@@ -50,15 +51,21 @@ export class AttachedLaunch implements Launch {
   async create(): Promise<void> {}
 
   async start(bundle: string): Promise<void> {
-    const { id, runsc, stdio, pipes, channel } = this.#options;
-    const run: RunOptions =
-      channel === true ? { bundle, passFds: [{ host: 3, guest: 3 }] } : { bundle };
+    const { id, runsc, stdio, pipes, channel, cgroup } = this.#options;
+    const enter: Enter = (command) => cgroup?.enter(command) ?? command;
+    const passFds = channel === true ? [{ host: 3, guest: 3 }] : [];
+    const sandboxLog = new SandboxLog();
+    const run: RunOptions = { bundle, enter, passFds, sandboxLog };
     this.#attached = await attach({
       stdio,
       pipes,
       hasChannel: channel === true,
+      sandboxLog,
       spawn: async (descriptors) => await runsc.run(id, run, descriptors),
-      command: () => runsc.terminalCommand(runArgs(id, run)),
+      command: () => {
+        const command = runsc.terminalCommand(runArgs(id, run));
+        return { ...command, ...enter(command) };
+      },
     });
     this.#ended = this.#watch(this.#attached.process);
   }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { within } from "../deadline.ts";
 import { messageOf, RunletError } from "../errors.ts";
 import { isUnknownContainer, RunscError } from "../runsc/error.ts";
-import { createArgs } from "../runsc/options.ts";
+import { createArgs, type Enter } from "../runsc/options.ts";
 import { type DescriptorSource, type RunscProcess, spawnRunsc } from "../runsc/process.ts";
 import type { TerminalCommand } from "../runsc/runsc.ts";
 import { attach } from "./attach.ts";
@@ -53,14 +53,16 @@ export class DetachedLaunch implements Launch {
   }
 
   async create(bundle: string, signal?: AbortSignal): Promise<void> {
-    const { id, runsc, stdio, pipes, subcontainer } = this.#options;
+    const { id, runsc, stdio, pipes, subcontainer, cgroup } = this.#options;
     const pidFile = join(bundle, "init.pid");
+    const enter: Enter = (command) => cgroup?.enter(command) ?? command;
+    const options = { bundle, pidFile, enter };
     // A root container gets the streams of its create, a subcontainer those of its start.
     const attached = await attach({
       stdio: subcontainer === true ? { kind: "null" } : stdio,
       pipes,
-      spawn: async (descriptors) => await runsc.create(id, { bundle, pidFile }, descriptors),
-      command: () => runsc.terminalCommand(createArgs(id, { bundle, pidFile })),
+      spawn: async (descriptors) => await runsc.create(id, options, descriptors),
+      command: () => runsc.terminalCommand(createArgs(id, options)),
     });
     this.#isKnownToRunsc = true;
     this.#io = attached.io;
@@ -162,8 +164,8 @@ export class DetachedLaunch implements Launch {
     const { id, runsc, stdio, pipes } = this.#options;
     const command = (): TerminalCommand => runsc.terminalCommand(["start", id]);
     const spawn = async (descriptors: readonly DescriptorSource[]): Promise<RunscProcess> => {
-      const { file, args, ...logs } = command();
-      return await spawnRunsc(file, args, logs, descriptors);
+      const { log, trace, ...start } = command();
+      return await spawnRunsc(start, { log, trace }, descriptors);
     };
     const attached = await attach({ stdio, pipes, spawn, command });
     try {

@@ -1,11 +1,15 @@
 import { finished } from "node:stream/promises";
 import type { Machine } from "../machine.ts";
-import { type ContainerSpecOptions, containerSpec } from "./container-spec.ts";
+import {
+  type ContainerLimits,
+  type ContainerSpecOptions,
+  containerSpec,
+} from "./container-spec.ts";
 import type { Exit } from "./exit.ts";
 import type { Init } from "./init.ts";
 import { Capture } from "./stdio/capture.ts";
 
-export interface ProgramOptions extends ContainerSpecOptions {
+export interface ProgramOptions extends Omit<ContainerSpecOptions, "pids">, ContainerLimits {
   stdin: Uint8Array;
   /** Wall-clock time from the start of the container, milliseconds. */
   timeoutMs: number;
@@ -33,8 +37,10 @@ export async function runProgram(
 ): Promise<ProgramResult> {
   const stdout = new Capture(options.outputBytes);
   const stderr = new Capture(options.outputBytes);
+  const { memoryBytes, cpus, pids } = options;
   await using init = machine.container(containerSpec(options), {
     stdio: { kind: "pipe", stdin: true, stdout: true, stderr: true },
+    limits: { memoryBytes, cpus, pids },
   });
   options.signal.throwIfAborted();
   await init.create();

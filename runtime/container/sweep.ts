@@ -3,6 +3,7 @@ import { join } from "node:path";
 import PQueue from "p-queue";
 import { poll } from "../deadline.ts";
 import type { Runsc } from "../runsc/runsc.ts";
+import type { Cgroups } from "./cgroup/cgroups.ts";
 import { forceDelete } from "./force-delete.ts";
 import { processesOf, signalProcess } from "./proc.ts";
 
@@ -14,12 +15,15 @@ export async function sweep(options: {
   runsc: Runsc;
   /** The directory that holds the bundles of all containers. */
   bundles: string;
+  /** Their cgroups, which know of processes that cannot be told by their arguments any more. */
+  cgroups?: Cgroups;
   /** How many runsc commands at once. */
   concurrency: number;
   /** Bound on each step, in milliseconds. */
   timeoutMs?: number;
 }): Promise<string[]> {
-  const { runsc, bundles, timeoutMs = 15_000 } = options;
+  const { runsc, bundles, cgroups, timeoutMs = 15_000 } = options;
+  const grouped = (await cgroups?.sweep()) ?? [];
   await killProcessesOf(runsc.root, timeoutMs);
   const listed = await runsc.list({ timeoutMs });
   const left = await readdir(bundles).catch(() => []);
@@ -34,7 +38,7 @@ export async function sweep(options: {
   await queue.addAll(
     left.map((name) => async () => await rm(join(bundles, name), { recursive: true, force: true })),
   );
-  return [...new Set([...listed.map(({ id }) => id), ...left])].sort();
+  return [...new Set([...grouped, ...listed.map(({ id }) => id), ...left])].sort();
 }
 
 async function killProcessesOf(root: string, timeoutMs: number): Promise<void> {

@@ -1,6 +1,6 @@
 import { untilAborted, within } from "../deadline.ts";
 import { RunletError } from "../errors.ts";
-import { containerSpec } from "../container/container-spec.ts";
+import { type ContainerLimits, containerSpec } from "../container/container-spec.ts";
 import type { Exit } from "../container/exit.ts";
 import type { Init } from "../container/init.ts";
 import { signalProcess } from "../container/proc.ts";
@@ -16,7 +16,12 @@ export interface GuestOptions {
   image: Image;
   /** Size of /tmp. */
   tmpBytes: number;
+  /** Processes and threads, the runner's own among them; unlike other limits it is of the start. */
+  pids: number;
 }
+
+/** What a runner may use that nobody has taken yet. */
+const stockMemoryBytes = 512 * 1024 * 1024;
 
 /** A function's code as a guest is given it. */
 export interface GuestTask {
@@ -83,13 +88,14 @@ export class Guest implements AsyncDisposable {
 
   /** Starts the container. The runner may still be coming up when this returns; what it is sent waits for it. */
   static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
-    const { runtime, image, tmpBytes } = options;
+    const { runtime, image, tmpBytes, pids } = options;
     await using stack = new AsyncDisposableStack();
-    const spec = containerSpec({ image, tmpBytes, args: runnerArgs(runtime) });
+    const spec = containerSpec({ image, tmpBytes, pids, args: runnerArgs(runtime) });
     const init = stack.use(
       machine.container(spec, {
         stdio: { kind: "pipe", stdout: true, stderr: true },
         channel: true,
+        limits: { memoryBytes: stockMemoryBytes, pids },
       }),
     );
     await init.create();
@@ -126,6 +132,14 @@ export class Guest implements AsyncDisposable {
     if (!this.#isFrozen || this.#sandboxPid === undefined) return;
     this.#isFrozen = false;
     if (this.isAlive) signalProcess(this.#sandboxPid, "SIGCONT");
+  }
+
+  /**
+   * Sets what the container may use from now on: what its taker's function may.
+   * @throws `unavailable` if the system refuses, as it does for less memory than is in use.
+   */
+  limit({ memoryBytes, cpus }: Pick<ContainerLimits, "memoryBytes" | "cpus">): void {
+    this.init.limit({ memoryBytes, cpus });
   }
 
   /** Sends what the container writes from now on to these two. */

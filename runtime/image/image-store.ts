@@ -1,5 +1,6 @@
 import { link, mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
+import { LRUCache } from "lru-cache";
 import PQueue from "p-queue";
 import { startDeadline } from "../deadline.ts";
 import { RunletError } from "../errors.ts";
@@ -45,6 +46,8 @@ export class ImageStore {
   readonly #packer: string;
   /** One at a time: whoever comes second finds it built. */
   readonly #builds = new PQueue({ concurrency: 1 });
+  /** Every invocation asks for its image; another process may change one, so nothing is believed for long. */
+  readonly #recent = new LRUCache<string, Image>({ max: 100, ttl: 1000 });
 
   constructor(config: ImageStoreConfig) {
     this.#directory = resolve(config.directory);
@@ -56,6 +59,7 @@ export class ImageStore {
    * @throws `unavailable` if a tool is missing that makes it.
    */
   async ensureDefault(options: BuildOptions = {}): Promise<Image> {
+    this.#recent.clear();
     using deadline = startDeadline(
       "build the default image",
       options.timeoutMs ?? defaultTimeoutMs,
@@ -73,6 +77,14 @@ export class ImageStore {
    * @throws `not_found` for a name that no image has.
    */
   async get(name: string): Promise<Image> {
+    const recent = this.#recent.get(name);
+    if (recent !== undefined) return recent;
+    const image = await this.#find(name);
+    this.#recent.set(name, image);
+    return image;
+  }
+
+  async #find(name: string): Promise<Image> {
     if (name === "host") return await hostImage(this.#directory);
     const manifest = isImageName(name) ? await readManifest(this.#home(name)) : undefined;
     if (manifest !== undefined) return this.#image(name, manifest);
@@ -80,7 +92,7 @@ export class ImageStore {
     const names = [...new Set(["default", "host", ...(await this.#names())])];
     throw new RunletError(
       "not_found",
-      `Cannot find image ${JSON.stringify(name)}: there are ${names.join(", ")}. Add one with \`runlet image add NAME PATH\``,
+      `Cannot find image ${JSON.stringify(name)}: there are ${names.join(", ")}. Add one with \`runlet image add PATH --name NAME\``,
     );
   }
 
@@ -131,6 +143,7 @@ export class ImageStore {
    */
   async remove(name: string): Promise<void> {
     requireOwnName("remove", name);
+    this.#recent.delete(name);
     await this.#prepare();
     await using staging = await Staging.open(this.#directory);
     await rename(this.#home(name), staging.file("removed")).catch(

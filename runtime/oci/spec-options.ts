@@ -14,6 +14,12 @@ export function withEnv(env: Readonly<Record<string, string>>): SpecOption {
   };
 }
 
+/** A bound on processes and threads, at which a fork inside is refused. */
+export function withPids(count: number): SpecOption {
+  const limit = { type: "RLIMIT_NPROC", soft: count, hard: count };
+  return (spec) => withProcess({ rlimits: [...spec.process.rlimits, limit] })(spec);
+}
+
 /** A directory of the host as root file system, served by a gofer. */
 export function withRootDirectory(path: string): SpecOption {
   return (spec) => ({ ...spec, root: { path, readonly: true } });

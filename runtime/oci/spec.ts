@@ -23,6 +23,8 @@ export interface ProcessSpec {
   readonly capabilities: Readonly<Record<CapabilitySet, readonly string[]>>;
   readonly noNewPrivileges: boolean;
   readonly rlimits: readonly Rlimit[];
+  /** How gladly the kernel kills the sandbox for want of memory, up to 1000. */
+  readonly oomScoreAdj: number;
 }
 
 export interface Rlimit {
@@ -67,6 +69,8 @@ export const defaultSpec: Spec = {
       { type: "RLIMIT_NOFILE", soft: 1024, hard: 1024 },
       { type: "RLIMIT_CORE", soft: 0, hard: 0 },
     ],
+    // The sentry before its children: without one of these the guest hangs, without the sentry it is over.
+    oomScoreAdj: 1000,
   },
   root: { path: "rootfs", readonly: true },
   hostname: "runlet",

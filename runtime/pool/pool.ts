@@ -12,6 +12,7 @@ export interface PoolClass {
   image: Image;
   runtime: GuestRuntime;
   tmpBytes: number;
+  pids: number;
 }
 
 /** A stock of containers that have one function loaded already. */
@@ -152,8 +153,8 @@ export class Pool implements AsyncDisposable {
   }
 
   #stockOf(poolClass: PoolClass): Stock {
-    const { image, runtime, tmpBytes } = poolClass;
-    const key = `${image.name}@${image.digest.slice(0, 12)}/${runtime}/${tmpBytes}`;
+    const { image, runtime, tmpBytes, pids } = poolClass;
+    const key = `${image.name}@${image.digest.slice(0, 12)}/${runtime}/${tmpBytes}/${pids}`;
     let stock = this.#stocks.get(key);
     if (stock === undefined) {
       stock = this.#newStock(poolClass, () => this.#boundsOf(stock));
@@ -163,7 +164,7 @@ export class Pool implements AsyncDisposable {
   }
 
   #newStock(
-    { image, runtime, tmpBytes }: PoolClass,
+    poolClass: PoolClass,
     bounds: () => { floor: number; ceiling: number },
     load?: (guest: Guest) => Promise<void>,
   ): Stock {
@@ -172,7 +173,7 @@ export class Pool implements AsyncDisposable {
       starts: this.#starts,
       bounds,
       maxAgeMs,
-      start: async () => await Guest.start(machine, { runtime, image, tmpBytes }),
+      start: async () => await Guest.start(machine, poolClass),
       prepare: async (guest) => {
         await guest.ready(AbortSignal.timeout(readyTimeoutMs));
         await (load === undefined ? guest.warmUp() : load(guest));

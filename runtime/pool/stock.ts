@@ -37,7 +37,7 @@ interface Member {
   readonly readyAtMs: number;
 }
 
-/** How long takes must have paused before a half-full stock is refilled: running work goes first. */
+/** How long takes must have paused before a stock that is not nearly empty is refilled: running work goes first. */
 const quietMs = 50;
 
 /**
@@ -164,7 +164,7 @@ export class Stock {
   }
 
   #yieldMs(now: number): number {
-    if (this.#ready.length * 2 < this.#target()) return 0;
+    if (this.#ready.length * 4 < this.#target()) return 0;
     return Math.max(0, this.#lastTakeMs + quietMs - now);
   }
 

@@ -1,5 +1,7 @@
+import { symlinkSync } from "node:fs";
 import { readFile, rm } from "node:fs/promises";
 import type { GlobalOptions } from "./options.ts";
+import type { SandboxLog } from "./sandbox-log.ts";
 
 /** Where a trace is and whose it is. */
 export type TraceName = NonNullable<GlobalOptions["trace"]>;
@@ -37,39 +39,50 @@ export interface Trace {
   readonly waitStatus: number | undefined;
   /** Status in the shell's form, 128 + n for signal n, where no more than that is known. */
   readonly shellStatus: number | undefined;
+  /** What the sandbox itself crashed with, so that its status is not that of the process inside. */
+  readonly crash: string | undefined;
   /** Host pid of the sandbox process, from the moment that it was started. */
   readonly sandboxPid: number | undefined;
 }
 
 const exiting = /Exiting with status: (\d+)\s*$/;
 const sandboxStarted = /Sandbox started, PID: (\d+)/;
+const crashStatus = 2 << 8;
 /** A container that ended before it was waited for: the command reports the sandbox's own status instead. */
 const waitedForSandbox = "Will try waiting on the sandbox process instead";
 
 /** Removes what a traced command wrote. */
 export async function removeLogs(log: string, name: TraceName): Promise<void> {
-  const { own, sandbox } = traceFiles(name);
-  for (const path of [log, own, sandbox]) await rm(path, { force: true });
+  for (const path of [log, ownTrace(name), sandboxTrace(name)]) await rm(path, { force: true });
 }
 
-/** A traced command leaves a file of its own, and one of its sandbox if it has one. */
-function traceFiles({ prefix, command }: TraceName): { own: string; sandbox: string } {
-  return { own: `${prefix}.${command}`, sandbox: `${prefix}.boot` };
+/** Where a sandbox's notes go instead of into a file: a descriptor of the command that starts it. */
+export function divertSandboxTrace(name: TraceName, fd: number): void {
+  symlinkSync(`/proc/self/fd/${fd}`, sandboxTrace(name));
+}
+
+function ownTrace({ prefix, command }: TraceName): string {
+  return `${prefix}.${command}`;
+}
+
+function sandboxTrace({ prefix }: TraceName): string {
+  return `${prefix}.boot`;
 }
 
 /** Reads the trace of a command; a missing file holds nothing. */
-export async function traceOf(name: TraceName): Promise<Trace> {
-  const files = traceFiles(name);
-  const own = await readFile(files.own, "utf8").catch(() => "");
+export async function traceOf(name: TraceName, sandbox?: SandboxLog): Promise<Trace> {
+  const own = await readFile(ownTrace(name), "utf8").catch(() => "");
   const status = lastNumber(own, exiting);
   const isIndirect = own.includes(waitedForSandbox);
-  const trace = { sandboxPid: lastNumber(own, sandboxStarted), shellStatus: undefined };
+  const sandboxPid = lastNumber(own, sandboxStarted);
+  const trace = { sandboxPid, shellStatus: undefined, crash: undefined };
   const isSandboxKilled = status !== undefined && (status & 0x7f) !== 0;
   if (!isIndirect || isSandboxKilled) return { ...trace, waitStatus: status };
-  const sandbox = await readFile(files.sandbox, "utf8").catch(() => "");
-  const waitStatus = lastNumber(sandbox, exiting);
+  const waitStatus = lastNumber(sandbox?.tail ?? "", exiting);
   if (waitStatus !== undefined || status === undefined) return { ...trace, waitStatus };
-  return { ...trace, waitStatus: undefined, shellStatus: status >> 8 };
+  const crash = status === crashStatus ? sandbox?.crash : undefined;
+  if (crash !== undefined) return { ...trace, waitStatus, crash };
+  return { ...trace, waitStatus, shellStatus: status >> 8 };
 }
 
 function lastNumber(text: string, pattern: RegExp): number | undefined {

@@ -1,3 +1,14 @@
+import type { SandboxLog } from "./sandbox-log.ts";
+
+/** A program and its arguments. */
+export interface Command {
+  file: string;
+  args: string[];
+}
+
+/** Makes of a command one that does something first and then becomes it. */
+export type Enter = (command: Command) => Command;
+
 /** Global flags of every call; `root` is private to one Runlet, so that nothing of anybody else's is seen. */
 export interface GlobalOptions {
   root: string;
@@ -8,18 +19,22 @@ export interface GlobalOptions {
   ignoreCgroups?: boolean;
   hostUds?: "none" | "open" | "create" | "all";
   panicLog?: string;
-  /** Where the command and its sandbox note, each in a file of its own, how they went; see `Trace`. */
-  trace?: { prefix: string; command: string };
+  /** Where the command, and its sandbox if asked to, note how they went, each in a file of its own; see `Trace`. */
+  trace?: { prefix: string; command: string; hasSandbox: boolean };
 }
 
 export interface CreateOptions {
   bundle: string;
+  /** What the process of the command does before it is runsc. */
+  enter?: Enter;
   pidFile?: string;
   consoleSocket?: string;
   userLog?: string;
 }
 
 export interface RunOptions extends CreateOptions {
+  /** What takes the sandbox's notes from the pipe whose writing end is the last descriptor of the process. */
+  sandboxLog?: SandboxLog;
   /** Descriptors of the runsc process that the container gets, as host to guest numbers. */
   passFds?: readonly { host: number; guest: number }[];
   detach?: boolean;
@@ -52,6 +67,10 @@ export interface RestoreOptions extends CreateOptions {
 
 type Flag = string | false;
 
+function tracedCommands({ command, hasSandbox }: NonNullable<GlobalOptions["trace"]>): string {
+  return hasSandbox ? `${command},boot` : command;
+}
+
 /** Flags before the subcommand. */
 export function globalArgs(options: GlobalOptions): string[] {
   return flags(
@@ -65,7 +84,7 @@ export function globalArgs(options: GlobalOptions): string[] {
     value("panic-log", options.panicLog),
     switched("ignore-cgroups", options.ignoreCgroups),
     value("debug-log", options.trace && `${options.trace.prefix}.%COMMAND%`),
-    value("debug-command", options.trace && `${options.trace.command},boot`),
+    value("debug-command", options.trace && tracedCommands(options.trace)),
   );
 }
 

@@ -3,6 +3,8 @@ import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { RunletError } from "../errors.ts";
+import type { Command } from "./options.ts";
+import type { SandboxLog } from "./sandbox-log.ts";
 import { lastErrorOf, removeLogs, type Trace, type TraceName, traceOf } from "./log.ts";
 
 /** What one descriptor of a runsc process is: nothing, a stream to us, or a descriptor of ours. */
@@ -40,20 +42,19 @@ export interface RunscProcess {
  * @throws `unavailable` if the binary cannot be started.
  */
 export async function spawnRunsc(
-  binary: string,
-  args: readonly string[],
-  logs: { log: string; trace: TraceName },
+  { file, args }: Command,
+  logs: { log: string; trace: TraceName; sandboxLog?: SandboxLog | undefined },
   stdio: readonly DescriptorSource[],
 ): Promise<RunscProcess> {
   const options = { stdio, buffer: false, reject: false, cleanup: false, detached: true };
-  const subprocess = execa(binary, args, options as Options);
+  const subprocess = execa(file, args, options as Options);
   const child: ChildProcess = subprocess.nodeChildProcess;
   const exited = once(child, "exit").then(([code, signal]): ProcessEnd => {
     return { code: (code as number) ?? undefined, signal: (signal as NodeJS.Signals) ?? undefined };
   });
   exited.catch(() => undefined);
   if (subprocess.pid === undefined) {
-    throw cannotStart(binary, (await subprocess).originalMessage);
+    throw cannotStart(file, (await subprocess).originalMessage);
   }
   const extra = new Map<number, Duplex>();
   for (const [fd, stream] of child.stdio.entries()) {
@@ -67,7 +68,7 @@ export async function spawnRunsc(
     stderr: child.stderr ?? undefined,
     extra,
     lastError: async () => await lastErrorOf(logs.log),
-    trace: async () => await traceOf(logs.trace),
+    trace: async () => await traceOf(logs.trace, logs.sandboxLog),
     forget: async () => await removeLogs(logs.log, logs.trace),
     kill: (signal) => void child.kill(signal),
   };

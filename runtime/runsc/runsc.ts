@@ -14,7 +14,7 @@ import {
   waitAnswer,
 } from "./answers.ts";
 import { RunscError } from "./error.ts";
-import { lastErrorOf, type TraceName } from "./log.ts";
+import { divertSandboxTrace, lastErrorOf, type TraceName } from "./log.ts";
 import * as argv from "./options.ts";
 import { cannotStart, type DescriptorSource, type RunscProcess, spawnRunsc } from "./process.ts";
 
@@ -34,9 +34,7 @@ export interface CallOptions {
 }
 
 /** A command line to be run under a terminal, and where its last error and its trace will stand. */
-export interface TerminalCommand {
-  file: string;
-  args: string[];
+export interface TerminalCommand extends argv.Command {
   log: string;
   trace: TraceName;
 }
@@ -72,7 +70,7 @@ export class Runsc {
     options: argv.CreateOptions,
     stdio: readonly DescriptorSource[],
   ): Promise<RunscProcess> {
-    return await this.#spawn(argv.createArgs(id, options), stdio);
+    return await this.#spawn(argv.createArgs(id, options), stdio, options);
   }
 
   /** Starts `runsc run`, attached: the process lives as long as the container and exits with its code. */
@@ -81,7 +79,7 @@ export class Runsc {
     options: argv.RunOptions,
     stdio: readonly DescriptorSource[],
   ): Promise<RunscProcess> {
-    return await this.#spawn(argv.runArgs(id, options), stdio);
+    return await this.#spawn(argv.runArgs(id, options), stdio, options);
   }
 
   /** Starts `runsc exec`, attached: the process exits with the code of the process inside. */
@@ -96,7 +94,7 @@ export class Runsc {
   /** The command line of an attached run or exec, for a caller that brings its own terminal. */
   terminalCommand(args: readonly string[]): TerminalCommand {
     const log = this.#nextLog();
-    const trace = { prefix: log, command: args[0] ?? "" };
+    const trace = { prefix: log, command: args[0] ?? "", hasSandbox: false };
     const globals = this.#globals(log, trace);
     return { file: this.#binary, args: [...globals, ...args], log, trace };
   }
@@ -173,7 +171,7 @@ export class Runsc {
     options: argv.RestoreOptions,
     stdio: readonly DescriptorSource[],
   ): Promise<RunscProcess> {
-    return await this.#spawn(argv.restoreArgs(id, options), stdio);
+    return await this.#spawn(argv.restoreArgs(id, options), stdio, options);
   }
 
   /** What `runsc --version` prints. */
@@ -181,11 +179,17 @@ export class Runsc {
     return await this.#call(["--version"], call);
   }
 
-  async #spawn(args: readonly string[], stdio: readonly DescriptorSource[]): Promise<RunscProcess> {
+  async #spawn(
+    args: readonly string[],
+    stdio: readonly DescriptorSource[],
+    { enter, sandboxLog }: Pick<argv.RunOptions, "enter" | "sandboxLog"> = {},
+  ): Promise<RunscProcess> {
     const log = this.#nextLog();
-    const trace = { prefix: log, command: args[0] ?? "" };
-    const globals = this.#globals(log, trace);
-    return await spawnRunsc(this.#binary, [...globals, ...args], { log, trace }, stdio);
+    const hasSandbox = sandboxLog !== undefined;
+    const trace = { prefix: log, command: args[0] ?? "", hasSandbox };
+    if (hasSandbox) divertSandboxTrace(trace, stdio.length - 1);
+    const plain = { file: this.#binary, args: [...this.#globals(log, trace), ...args] };
+    return await spawnRunsc(enter?.(plain) ?? plain, { log, trace, sandboxLog }, stdio);
   }
 
   async #call(args: readonly string[], call: CallOptions = {}): Promise<string> {

@@ -40,7 +40,7 @@ function blocksOf(entry: TarEntry): Buffer[] {
   header.write(" ".repeat(8), 148);
   header.write(type, 156);
   header.write(link, 157, 100);
-  header.write("ustar\0" + "00", 257);
+  header.write("ustar\u000000", 257);
   const sum = header.reduce((total, byte) => total + byte, 0);
   header.write(`${octal(sum, 6)}\0 `, 148);
   const padding = Buffer.alloc((blockBytes - (body.length % blockBytes)) % blockBytes);

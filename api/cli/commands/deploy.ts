@@ -8,6 +8,7 @@ import {
   limitsOf,
   type ServerOptions,
   withLimits,
+  wholeNumber,
   withServer,
 } from "../options.ts";
 import { printJson } from "../output.ts";
@@ -17,6 +18,10 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   name?: string;
   runtime?: FunctionSpecInput["runtime"];
   handler?: string;
+  isolation?: "fresh" | "reuse";
+  keepAliveMs?: number;
+  concurrency?: number;
+  provisioned?: number;
 }
 
 const examples = [
@@ -40,17 +45,30 @@ export function deployCommand(): TrailingCommand {
         "command",
       ]),
     )
-    .option("--handler <file.export>", "what to call; found by convention by default");
+    .option("--handler <file.export>", "what to call; found by convention by default")
+    .addOption(
+      new Option(
+        "--isolation <kind>",
+        "fresh: a new container each time; reuse: kept for the next event (default: fresh)",
+      ).choices(["fresh", "reuse"]),
+    )
+    .option("--keep-alive-ms <n>", "with reuse, how long an idle container is kept", wholeNumber)
+    .option("--concurrency <n>", "how many invocations may run at once", wholeNumber)
+    .option("--provisioned <n>", "how many containers are kept started", wholeNumber);
   return withServer(withLimits(command), examples).action(
     async (path: string | undefined, options: DeployOptions) => {
-      const { runtime, handler } = options;
+      const { runtime, handler, isolation, keepAliveMs, concurrency, provisioned } = options;
       if (path === undefined && !command.trailing?.length) {
         command.error("expected a file or a directory, or a command after --");
       }
       const words = { path, command: command.trailing, name: options.name, runtime };
       const { name, spec } = await deployment(words);
-      const chosen = { ...given({ handler }), ...limitsOf(options) };
-      const { version, created } = await clientOf(options).deploy(name, { ...spec, ...chosen });
+      const chosen = given({ handler, isolation, keepAliveMs, concurrency, provisioned });
+      const { version, created } = await clientOf(options).deploy(name, {
+        ...spec,
+        ...chosen,
+        ...limitsOf(options),
+      });
       if (options.json) return printJson({ ...version, created });
       const what = `${version.name} version ${version.version} (${version.runtime})`;
       process.stdout.write(created ? `Deployed ${what}\n` : `Nothing changed: ${what}\n`);

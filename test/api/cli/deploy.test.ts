@@ -118,7 +118,8 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
   );
   const args = ["deploy", "all.mjs", "--handler", "all.other", "-e", "A=1=2", "-e", "HOME_TOWN"];
   args.push("--timeout-ms", "5000", "--memory-bytes", "128MiB", "--tmp-bytes", "2MiB");
-  args.push("--output-bytes", "1000", "--image", "default");
+  args.push("--output-bytes", "1000", "--image", "default", "--concurrency", "3");
+  args.push("--isolation", "reuse", "--keep-alive-ms", "1000", "--provisioned", "0");
   const options = { url, cwd: dir.path, env: { HOME_TOWN: "Ulm" } };
   const first = await runlet([...args, "--json"], options);
   assert.equal(first.exitCode, 0, first.stderr);
@@ -139,6 +140,10 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
     timeoutMs: 5000,
     memoryBytes: 128 * 1024 * 1024,
     tmpBytes: 2 * 1024 * 1024,
+    isolation: "reuse",
+    keepAliveMs: 1000,
+    concurrency: 3,
+    provisioned: 0,
     outputBytes: 1000,
   });
   const again = await runlet(args, options);
@@ -174,7 +179,7 @@ const refused: { what: string; files: Record<string, string>; args: string[]; sa
     what: "code that does not load",
     files: { "broken.mjs": "export const handler = (;" },
     args: ["broken.mjs"],
-    says: /SyntaxError.*\(invalid_argument\)/,
+    says: /^error: Cannot deploy broken: .* \(invalid_argument\)\n[^]*SyntaxError/,
   },
   {
     what: "a name that cannot be",

@@ -34,20 +34,20 @@ test("the event comes from the argument, a file or standard input, and is {} els
     { args: [], answer: "{}" },
     { args: ["[1]"], answer: "[1]" },
     { args: ["--file", "event.json"], answer: '{"from":"file"}' },
-    { args: ["-f", "-"], input: '"f"', answer: '"f"' },
-    { args: ["-"], input: '"dash"', answer: '"dash"' },
+    { args: ["-f", "-"], input: '["f"]', answer: '["f"]' },
+    { args: ["-"], input: '["dash"]', answer: '["dash"]' },
     { args: ["[2]"], input: "not read", answer: "[2]" },
     { args: ["--type", "text/plain", "a b"], answer: "a b" },
   ];
   for (const { args, input, answer } of cases) {
-    const options = { url, cwd: dir.path, ...(input !== undefined && { input }) };
+    const options = { url, cwd: dir.path, input };
     const { exitCode, stdout, stderr } = await runlet(["invoke", "echo", ...args], options);
     assert.deepEqual({ exitCode, stderr, stdout }, { exitCode: 0, stderr: "", stdout: answer });
   }
 });
 
 test("a standard input that never ends and was not asked for is not waited for", async () => {
-  const { exitCode, stdout } = await runlet(["invoke", "echo"], { url, input: "open" });
+  const { exitCode, stdout } = await runlet(["invoke", "echo"], { url, isInputOpen: true });
   assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "{}" });
 });
 
@@ -149,9 +149,9 @@ test("a terminal gets no binary answer but is told of it", async () => {
 
 test("a terminal is asked for the event when - names it", async () => {
   using terminal = runletOnTerminal(["invoke", "echo", "-"], { url });
-  terminal.type('"typed"\n\u0004');
+  terminal.type("[1]\n\u0004");
   const { exitCode, screen } = await terminal.ended();
   assert.equal(exitCode, 0);
   assert.match(screen, /Reading standard input; Ctrl-D ends it/);
-  assert.match(screen, /"typed"\r\n$/);
+  assert.match(screen, /\r\n\[1\]\r\n$/);
 });

@@ -34,7 +34,8 @@ before(async () => {
 
 const cases: {
   args: string[];
-  input?: string | "open";
+  input?: string;
+  isInputOpen?: boolean;
   exitCode: number;
   stdout?: string;
   stderr?: string | RegExp;
@@ -61,7 +62,7 @@ const cases: {
   { args: ["--runtime", "python", "-"], input: "print(6 * 7)", exitCode: 0, stdout: "42\n" },
   { args: ["-i", "cat.sh"], input: "given", exitCode: 0, stdout: "given" },
   { args: ["cat.sh"], input: "not asked for", exitCode: 0, stdout: "" },
-  { args: ["cat.sh"], input: "open", exitCode: 0, stdout: "" },
+  { args: ["cat.sh"], isInputOpen: true, exitCode: 0, stdout: "" },
   { args: ["--runtime", "command", "echo", "-n", "a"], exitCode: 0, stdout: "a" },
   { args: ["--runtime", "bash", "noext"], exitCode: 127, stderr: /not found/ },
   { args: ["--verbose", "three.sh"], exitCode: 3, stderr: /^err\n[0-9a-f-]{36} ran / },
@@ -79,13 +80,10 @@ const cases: {
   { args: ["--memory-bytes", "1KiB", "cat.sh"], exitCode: 125, stderr: /\(invalid_argument\)/ },
 ];
 
-for (const { args, input, exitCode, stdout, stderr } of cases) {
-  const given = input === undefined ? "" : ` with ${input === "open" ? "an open pipe" : "input"}`;
+for (const { args, input, isInputOpen, exitCode, stdout, stderr } of cases) {
+  const given = isInputOpen ? " with an open pipe" : input === undefined ? "" : " with input";
   test(`run ${args.join(" ")}${given} ends with ${exitCode}`, async () => {
-    const ended = await runlet(["run", ...args], {
-      ...options,
-      ...(input !== undefined && { input }),
-    });
+    const ended = await runlet(["run", ...args], { ...options, input, isInputOpen });
     assert.equal(ended.exitCode, exitCode, ended.stderr);
     if (stdout !== undefined) assert.equal(ended.stdout, stdout);
     if (typeof stderr === "string") assert.equal(ended.stderr, stderr);
@@ -107,14 +105,16 @@ test("with --json the result is one document, and the exit code is the script's 
 
 test("Ctrl-C ends the run in the sandbox too", async () => {
   using terminal = runletOnTerminal(["run", "sleep.sh"], options);
-  const list = async (status: string): Promise<string | undefined> =>
-    (await server.client.invocations({ status, limit: 1 })).items[0]?.id;
-  const running = await poll("see it run", async () => await list("running"), {
+  const running = await poll("see it run", async () => await newest("running"), {
     timeoutMs: 30_000,
   });
   terminal.type("\u0003");
   await terminal.ended();
   const probe = async (): Promise<true | undefined> =>
-    (await list("cancelled")) === running ? true : undefined;
+    (await newest("cancelled")) === running ? true : undefined;
   await poll("see it cancelled", probe, { timeoutMs: 30_000 });
 });
+
+async function newest(status: string): Promise<string | undefined> {
+  return (await server.client.invocations({ status, limit: 1 })).items[0]?.id;
+}

@@ -9,8 +9,10 @@ const timeoutMs = 60_000;
 export interface RunletOptions {
   /** The server; a port where nothing listens by default. */
   url?: string;
-  /** Standard input; nothing by default. `open` is a pipe that never ends. */
-  input?: string | Buffer | "open";
+  /** Standard input; nothing by default. */
+  input?: string | undefined;
+  /** Standard input is a pipe that never ends. */
+  isInputOpen?: boolean | undefined;
   cwd?: string;
   env?: Record<string, string>;
   /** A program of api/cli other than `main.ts`. */
@@ -27,7 +29,7 @@ export interface Ended {
 
 /** Runs `runlet` as a shell would, with pipes for its output. */
 export async function runlet(args: readonly string[], options: RunletOptions = {}): Promise<Ended> {
-  const { input, cwd, program = "main.ts" } = options;
+  const { input, isInputOpen = false, cwd, program = "main.ts" } = options;
   const ended = await execa(process.execPath, [join(cli, program), ...args], {
     env: environmentOf(options),
     extendEnv: false,
@@ -35,8 +37,8 @@ export async function runlet(args: readonly string[], options: RunletOptions = {
     reject: false,
     stripFinalNewline: false,
     timeout: timeoutMs,
-    stdin: input === "open" ? "pipe" : input === undefined ? "ignore" : "pipe",
-    ...(input !== undefined && input !== "open" && { input }),
+    stdin: isInputOpen || input !== undefined ? "pipe" : "ignore",
+    ...(input !== undefined && { input }),
     ...(cwd !== undefined && { cwd }),
   });
   return {

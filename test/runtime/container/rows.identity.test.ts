@@ -45,10 +45,6 @@ for (const kind of ["fake", "real"] as const) {
   });
 }
 
-const todo = "needs the cgroup limits";
-test("row 44: an OOM kill is recorded before the exit, once", { todo });
-test("row 45: the exit of a further process in an OOM'd sandbox is no OOM", { todo });
-
 test("row 46: fifty containers behind a limit of four are never more than four, however they end", async () => {
   await using rig = await Rig.fake({
     run: [{ status: 0 }, { error: "no" }, { hang: true }, { exit: 3 }, { status: 9 }],

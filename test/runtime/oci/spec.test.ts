@@ -5,6 +5,7 @@ import {
   withEnv,
   withErofsRoot,
   withMount,
+  withPids,
   withProcess,
   withReadOnlyBind,
   withRootDirectory,
@@ -76,4 +77,11 @@ test("mounts follow those of the default: a bounded tmpfs, read-only binds, the 
   assert.ok(added[0]?.options?.includes("size=1000000"));
   for (const bind of added.slice(1, 3)) assert.ok(bind.options?.includes("ro"));
   for (const mount of added.slice(0, 3)) assert.ok(mount.options?.includes("nodev"));
+});
+
+test("a bound on processes joins the other limits, and the kernel takes the sandbox first", () => {
+  const { rlimits, oomScoreAdj } = buildSpec(withPids(20)).process;
+  assert.deepEqual(rlimits.slice(0, -1), defaultSpec.process.rlimits);
+  assert.deepEqual(rlimits.at(-1), { type: "RLIMIT_NPROC", soft: 20, hard: 20 });
+  assert.equal(oomScoreAdj, 1000);
 });

@@ -8,8 +8,10 @@ import {
   lastErrorOf,
   removeLogs,
   type Trace,
+  type TraceName,
   traceOf,
 } from "../../../runtime/runsc/log.ts";
+import { SandboxLog } from "../../../runtime/runsc/sandbox-log.ts";
 
 const error = (msg: string): string => JSON.stringify({ msg, level: "error", time: "t" });
 const warning = JSON.stringify({ msg: "careful", level: "warning", time: "t" });
@@ -37,7 +39,12 @@ const started = "I1 sandbox.go:1208] Sandbox started, PID: 42\n";
 const ended = (status: number): string => `I1 main.go:222] Exiting with status: ${status}\n`;
 const indirect =
   "I1 Wait RPC to container failed. Will try waiting on the sandbox process instead.\n";
-const none = { waitStatus: undefined, shellStatus: undefined, sandboxPid: undefined };
+const none = {
+  waitStatus: undefined,
+  shellStatus: undefined,
+  crash: undefined,
+  sandboxPid: undefined,
+};
 
 const traces: { name: string; own: string; sandbox?: string; expected: Partial<Trace> }[] = [
   { name: "nothing", own: "", expected: {} },
@@ -57,6 +64,18 @@ const traces: { name: string; own: string; sandbox?: string; expected: Partial<T
     expected: { shellStatus: 137 },
   },
   {
+    name: "a sandbox that crashed",
+    own: indirect + ended(2 << 8),
+    sandbox: "I1 still going\npanic: unable to activate mm\n\ngoroutine 1 [running]:\n",
+    expected: { crash: "panic: unable to activate mm" },
+  },
+  {
+    name: "an end that neither noted, with words of a crash in its log",
+    own: indirect + ended(3 << 8),
+    sandbox: "EXEC: [sh -c echo\npanic: at the disco]\n",
+    expected: { shellStatus: 3 },
+  },
+  {
     name: "a sandbox that was killed",
     own: indirect + ended(9),
     sandbox: "I1 still going\n",
@@ -67,21 +86,22 @@ for (const { name, own, sandbox, expected } of traces) {
   test(`the trace of ${name}`, async () => {
     await using file = await newFile("");
     await writeFile(`${file.path}.run`, own);
-    if (sandbox !== undefined) await writeFile(`${file.path}.boot`, sandbox);
-    const trace = await traceOf({ prefix: file.path, command: "run" });
+    const log = new SandboxLog();
+    if (sandbox !== undefined) log.write(Buffer.from(sandbox));
+    const trace = await traceOf(runAt(file.path), log);
     assert.deepEqual(trace, { ...none, ...expected });
   });
 }
 
 test("a file that is not there holds neither an error nor a trace", async () => {
   assert.equal(await lastErrorOf("/nowhere/at/all"), undefined);
-  assert.deepEqual(await traceOf({ prefix: "/nowhere/at/all", command: "run" }), none);
+  assert.deepEqual(await traceOf(runAt("/nowhere/at/all")), none);
 });
 
 test("removed logs leave nothing", async () => {
   await using file = await newFile("");
   for (const end of ["run", "boot"]) await writeFile(`${file.path}.${end}`, "x");
-  await removeLogs(file.path, { prefix: file.path, command: "run" });
+  await removeLogs(file.path, runAt(file.path));
   assert.deepEqual(await readdir(dirname(file.path)), []);
 });
 
@@ -89,6 +109,20 @@ test("the last error of a file", async () => {
   await using file = await newFile(error("first"));
   assert.equal(await lastErrorOf(file.path), "first");
 });
+
+test("a sandbox that notes without end costs no memory, and its last words and its crash are known", () => {
+  const log = new SandboxLog();
+  log.write(Buffer.from("panic: out of luck\ngoroutine 1\n"));
+  const line = Buffer.from(`${"EXEC: ".repeat(1000)}\n`);
+  for (let i = 0; i < 5000; i++) log.write(line);
+  log.write(Buffer.from(ended(15)));
+  assert.ok(log.tail.length < 10_000 && log.tail.endsWith(ended(15)));
+  assert.equal(log.crash, "panic: out of luck");
+});
+
+function runAt(prefix: string): TraceName {
+  return { prefix, command: "run", hasSandbox: true };
+}
 
 async function newFile(text: string): Promise<AsyncDisposable & { path: string }> {
   const directory = await mkdtemp(join(tmpdir(), "runlet-test-"));

@@ -17,7 +17,7 @@ const globals: [string, argv.GlobalOptions, string[]][] = [
       ignoreCgroups: true,
       hostUds: "open",
       panicLog: "/p",
-      trace: { prefix: "/t", command: "run" },
+      trace: { prefix: "/t", command: "run", hasSandbox: true },
     },
     [
       "--root=/r",

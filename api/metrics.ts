@@ -1,0 +1,105 @@
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Pool } from "../runtime/pool/pool.ts";
+import type { Scheduler } from "../runtime/pool/scheduler.ts";
+import type { Invocation } from "./schema/invocation.ts";
+
+/** What a server counts, in Prometheus' words. */
+export interface Metrics {
+  readonly registry: Registry;
+  /** Counts an invocation that has ended. */
+  observe(record: Invocation): void;
+}
+
+export interface MetricsSources {
+  pool: Pool;
+  scheduler: Scheduler;
+}
+
+const stageBuckets = [
+  0.0001, 0.00025, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30,
+];
+
+/** Metrics of a server of its own registry; gauges are read when they are asked for. */
+export function createMetrics({ pool, scheduler }: MetricsSources): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  gaugePool(registry, pool);
+  gaugeScheduler(registry, scheduler);
+  const invocations = new Counter({
+    name: "runlet_invocations_total",
+    help: "Invocations that have ended",
+    labelNames: ["kind", "runtime", "status", "start"],
+    registers,
+  });
+  const stages = new Histogram({
+    name: "runlet_stage_seconds",
+    help: "Durations of the stages of an invocation",
+    labelNames: ["stage", "start"],
+    buckets: stageBuckets,
+    registers,
+  });
+  return {
+    registry,
+    observe({ kind, runtime, status, start = "none", queueUs, takeUs, initUs, runUs }) {
+      invocations.inc({ kind, runtime, status, start });
+      const durations = { queue: queueUs, take: takeUs, init: initUs, run: runUs };
+      for (const [stage, us] of Object.entries(durations)) {
+        if (us !== undefined) stages.observe({ stage, start }, us / 1_000_000);
+      }
+    },
+  };
+}
+
+function gaugePool(registry: Registry, pool: Pool): void {
+  const fields = {
+    ready: "Started, unused containers",
+    starting: "Containers that are being started for a stock or for who waits for one",
+    waiting: "Invocations that wait for a container",
+    target: "Containers that the stock aims at",
+  };
+  for (const [field, help] of Object.entries(fields) as [keyof typeof fields, string][]) {
+    const made = new Gauge({
+      name: `runlet_pool_${field}`,
+      help,
+      labelNames: ["class"],
+      registers: [],
+      collect() {
+        this.reset();
+        for (const [name, state] of pool.states) this.set({ class: name }, state[field]);
+      },
+    });
+    registry.registerMetric(made);
+  }
+  const warm = "Idle containers that are kept for their function";
+  gauge(registry, { name: "runlet_pool_warm", help: warm, read: () => pool.idleWarm });
+}
+
+function gaugeScheduler(registry: Registry, scheduler: Scheduler): void {
+  const running = "Invocations that have a container or wait for one";
+  const waiting = "Invocations that wait for their turn";
+  gauge(registry, {
+    name: "runlet_invocations_running",
+    help: running,
+    read: () => scheduler.running,
+  });
+  gauge(registry, {
+    name: "runlet_invocations_waiting",
+    help: waiting,
+    read: () => scheduler.waiting,
+  });
+}
+
+function gauge(
+  registry: Registry,
+  { name, help, read }: { name: string; help: string; read: () => number },
+): void {
+  const made = new Gauge({
+    name,
+    help,
+    registers: [],
+    collect() {
+      this.set(read());
+    },
+  });
+  registry.registerMetric(made);
+}

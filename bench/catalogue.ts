@@ -1,0 +1,25 @@
+import { burst } from "./burst.ts";
+import { cold } from "./cold.ts";
+import { density } from "./density.ts";
+import { exec } from "./exec.ts";
+import { fidelity } from "./fidelity.ts";
+import { fresh } from "./fresh.ts";
+import type { Bench } from "./harness/bench.ts";
+import { http } from "./http.ts";
+import { reuse } from "./reuse.ts";
+import { store } from "./store.ts";
+import { throughput } from "./throughput.ts";
+
+/** All benches, in the order in which they are listed. */
+export const benches: readonly Bench[] = [
+  cold,
+  fresh,
+  reuse,
+  throughput,
+  http,
+  exec,
+  density,
+  store,
+  fidelity,
+  burst,
+];

@@ -1,0 +1,59 @@
+/** One of several that are measured in turns. */
+export interface Contestant {
+  readonly name: string;
+  /** How many samples are to be taken of it in all. */
+  readonly samples: number;
+  /** Takes one sample. */
+  readonly sample: (signal: AbortSignal) => Promise<number>;
+  /** Waits, untimed, until nothing of it is under way: before each chunk of samples, and after its turn. */
+  readonly settle?: (signal: AbortSignal) => Promise<void>;
+  /** How many samples may follow each other without settling; its whole turn by default. */
+  readonly chunk?: number;
+}
+
+export interface AlternateOptions {
+  signal: AbortSignal;
+  progress: (text: string) => void;
+  /** How many turns each has at most. */
+  rounds?: number;
+}
+
+/**
+ * Measures contestants in turns (A B A B), so that whatever else happens on the machine happens to all of
+ * them. Answers the samples by name.
+ * @throws what a contestant throws, the signal's reason.
+ */
+export async function alternate(
+  contestants: readonly Contestant[],
+  options: AlternateOptions,
+): Promise<Map<string, number[]>> {
+  const most = Math.max(...contestants.map(({ samples }) => samples));
+  const rounds = Math.max(1, Math.min(options.rounds ?? 10, most));
+  const taken = new Map<string, number[]>(contestants.map(({ name }) => [name, []]));
+  for (let round = 1; round <= rounds; round++) {
+    for (const contestant of contestants) {
+      const samples = taken.get(contestant.name) ?? [];
+      const upTo = Math.ceil((contestant.samples * round) / rounds);
+      await takeTurn(contestant, samples, upTo, {
+        ...options,
+        progress: (text) => options.progress(`round ${round} of ${rounds}: ${text}`),
+      });
+    }
+  }
+  return taken;
+}
+
+async function takeTurn(
+  { name, sample, settle, chunk = Infinity }: Contestant,
+  samples: number[],
+  upTo: number,
+  { signal, progress }: AlternateOptions,
+): Promise<void> {
+  for (let inTurn = 0; samples.length < upTo; inTurn++) {
+    signal.throwIfAborted();
+    progress(`${name} ${samples.length + 1} of ${upTo}`);
+    if (chunk === Infinity ? inTurn === 0 : inTurn % chunk === 0) await settle?.(signal);
+    samples.push(await sample(signal));
+  }
+  await settle?.(signal);
+}

@@ -1,0 +1,32 @@
+import { poll } from "../../runtime/deadline.ts";
+
+const stockTimeoutMs = 300_000;
+
+/** Waits until a server has so many containers ready in stock, and none that is starting. */
+export async function untilStocked(url: string, count: number, signal: AbortSignal): Promise<void> {
+  const isFull = async (): Promise<true | undefined> => {
+    const metrics = await readMetrics(url, signal);
+    const isQuiet = sumOf(metrics, "runlet_pool_starting") === 0;
+    return isQuiet && sumOf(metrics, "runlet_pool_ready") >= count ? true : undefined;
+  };
+  await poll(`see ${count} containers in stock`, isFull, {
+    timeoutMs: stockTimeoutMs,
+    intervalMs: 20,
+    signal,
+  });
+}
+
+/** The sum of a metric over all its labels, of a page in Prometheus' text form; 0 where it is not there. */
+export function sumOf(page: string, metric: string): number {
+  return page
+    .split("\n")
+    .filter((line) => line.startsWith(`${metric}{`) || line.startsWith(`${metric} `))
+    .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" ") + 1)), 0);
+}
+
+async function readMetrics(url: string, signal: AbortSignal): Promise<string> {
+  const response = await fetch(`${url}/metrics`, { signal });
+  const page = await response.text();
+  if (response.ok) return page;
+  throw new Error(`Cannot see the pool of ${url}: /metrics answered ${response.status}`);
+}

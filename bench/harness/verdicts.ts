@@ -1,0 +1,56 @@
+import { type BenchResult, seriesOf, type Verdict } from "./result.ts";
+
+type Measured = Pick<BenchResult, "series" | "ratios">;
+
+/** Whether Runlet's median is at most so much. */
+export function medianAtMost(result: Measured, limit: number, unit: string): Verdict {
+  const { p50 } = seriesOf(result, "runlet");
+  return {
+    promise: `p50 <= ${limit} ${unit}`,
+    figure: `${p50.toPrecision(3)} ${unit}`,
+    holds: p50 <= limit,
+  };
+}
+
+/** Whether Runlet's mean is at most so much. */
+export function meanAtMost(result: Measured, limit: number, unit: string): Verdict {
+  const { mean } = seriesOf(result, "runlet");
+  return {
+    promise: `mean <= ${limit} ${unit}`,
+    figure: `${mean.toPrecision(3)} ${unit}`,
+    holds: mean <= limit,
+  };
+}
+
+/** Whether Runlet's median is at least so much. */
+export function medianAtLeast(result: Measured, limit: number, unit: string): Verdict {
+  const { p50 } = seriesOf(result, "runlet");
+  return {
+    promise: `p50 >= ${limit} ${unit}`,
+    figure: `${p50.toPrecision(3)} ${unit}`,
+    holds: p50 >= limit,
+  };
+}
+
+/** Whether Runlet takes at most so many times what a peer takes, for measurements of time. */
+export function costAtMost(result: Measured, peer: string, limit: number): Verdict {
+  const { figure, holds } = ratioAtLeast(result, peer, 1 / limit);
+  const ratio = result.ratios[peer];
+  return {
+    promise: `<= ${limit} x ${peer}`,
+    figure: ratio === undefined ? figure : `${(1 / ratio).toPrecision(3)} x`,
+    holds,
+  };
+}
+
+/** Whether Runlet is at least so many times as good as a peer, in every variant of it. */
+export function ratioAtLeast(result: Measured, peer: string, limit: number): Verdict {
+  const ratios = Object.entries(result.ratios).filter(([name]) => name.split("@")[0] === peer);
+  const least = Math.min(...ratios.map(([, ratio]) => ratio));
+  const isThere = ratios.length > 0;
+  return {
+    promise: `>= ${limit} x ${peer}`,
+    figure: isThere ? `${least.toPrecision(3)} x` : `${peer} was not measured`,
+    holds: isThere ? least >= limit : undefined,
+  };
+}

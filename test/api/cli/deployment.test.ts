@@ -1,0 +1,141 @@
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { test } from "node:test";
+import { deployment, type DeploymentWords } from "../../../api/cli/deployment.ts";
+import { readArchive } from "../../../api/domain/code/archive.ts";
+import { tempDir } from "../../support/temp-dir.ts";
+
+interface Case {
+  what: string;
+  files: Record<string, string>;
+  path: string;
+  words?: DeploymentWords;
+  name: string;
+  spec: { runtime: string; command?: string[] };
+}
+
+const cases: Case[] = [
+  {
+    what: "a module",
+    files: { "My Fn.mjs": "x" },
+    path: "My Fn.mjs",
+    name: "My-Fn",
+    spec: { runtime: "node" },
+  },
+  {
+    what: "TypeScript",
+    files: { "a.ts": "x" },
+    path: "a.ts",
+    name: "a",
+    spec: { runtime: "node" },
+  },
+  { what: "Python", files: { "a.py": "x" }, path: "a.py", name: "a", spec: { runtime: "python" } },
+  {
+    what: "a shell script",
+    files: { "a.sh": "x" },
+    path: "a.sh",
+    name: "a",
+    spec: { runtime: "command", command: ["bash", "a.sh"] },
+  },
+  {
+    what: "a file with an interpreter",
+    files: { tool: "#!/usr/bin/env python3\n" },
+    path: "tool",
+    name: "tool",
+    spec: { runtime: "command", command: ["./tool"] },
+  },
+  {
+    what: "a file whose runtime is named",
+    files: { "a.txt": "x" },
+    path: "a.txt",
+    words: { runtime: "python", name: "other" },
+    name: "other",
+    spec: { runtime: "python" },
+  },
+  {
+    what: "a directory with package.json",
+    files: { "app/package.json": "{}", "app/a.py": "" },
+    path: "app",
+    name: "app",
+    spec: { runtime: "node" },
+  },
+  {
+    what: "a directory with Python in it",
+    files: { "app/main.py": "", "app/run.sh": "" },
+    path: "app",
+    name: "app",
+    spec: { runtime: "python" },
+  },
+  {
+    what: "a directory with a script to run",
+    files: { "app/run.sh": "" },
+    path: "app",
+    name: "app",
+    spec: { runtime: "command", command: ["bash", "run.sh"] },
+  },
+  {
+    what: "a directory with a command of its own",
+    files: { "app/x": "" },
+    path: "app",
+    words: { command: ["./x", "-v"] },
+    name: "app",
+    spec: { runtime: "command", command: ["./x", "-v"] },
+  },
+];
+
+for (const { what, files, path, words = {}, name, spec } of cases) {
+  test(`${what} is deployed as ${spec.runtime} under the name ${name}`, async () => {
+    await using dir = await tempDir();
+    await write(dir.path, files);
+    const made = await deployment({ path: dir.file(path), ...words });
+    assert.equal(made.name, name);
+    assert.equal(made.spec.runtime, spec.runtime);
+    assert.deepEqual(made.spec.command, spec.command);
+    assert.ok(made.spec.code);
+  });
+}
+
+test("a command of the image needs no code", async () => {
+  assert.deepEqual(await deployment({ command: ["/usr/bin/env", "-0"] }), {
+    name: "env",
+    spec: { runtime: "command", command: ["/usr/bin/env", "-0"] },
+  });
+});
+
+test("a directory goes as an archive of its files, without .git", async () => {
+  await using dir = await tempDir();
+  await write(dir.path, { "a/index.mjs": "x", "a/lib/b.mjs": "y", "a/.git/config": "secret" });
+  const { spec } = await deployment({ path: dir.file("a") });
+  assert.ok(spec.code && "archive" in spec.code);
+  const archive = Buffer.from(spec.code.archive, "base64");
+  const files = await readArchive(archive, { maxBytes: 1_000, maxFiles: 10 });
+  assert.deepEqual(files.map(({ path }) => path).toSorted(), ["index.mjs", "lib/b.mjs"]);
+});
+
+const refused: { what: string; files: Record<string, string>; path: string; said: RegExp }[] = [
+  { what: "nothing", files: {}, path: "none", said: /no such file or directory/ },
+  { what: "a text", files: { a: "text" }, path: "a", said: /Cannot tell the runtime/ },
+  {
+    what: "a directory of texts",
+    files: { "d/a": "" },
+    path: "d",
+    said: /Cannot tell the runtime/,
+  },
+];
+
+for (const { what, files, path, said } of refused) {
+  test(`${what} cannot be deployed`, async () => {
+    await using dir = await tempDir();
+    await write(dir.path, files);
+    await assert.rejects(deployment({ path: dir.file(path) }), said);
+  });
+}
+
+async function write(directory: string, files: Record<string, string>): Promise<void> {
+  for (const [path, text] of Object.entries(files)) {
+    const file = join(directory, path);
+    await mkdir(dirname(file), { recursive: true });
+    await writeFile(file, text);
+  }
+}

@@ -1,0 +1,106 @@
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { test } from "node:test";
+import { ConnectionError } from "../../api/client/errors.ts";
+import { poll } from "../../runtime/deadline.ts";
+import { openDatabase } from "../../store/database.ts";
+import { InvocationStore } from "../../store/invocations.ts";
+import { type ChildServer, startChildServer } from "../support/child-server.ts";
+import { problemOf } from "../support/problem.ts";
+import { runningInvocation } from "../support/running.ts";
+import { leftoversOf, nothingLeft, sandboxesOf } from "../support/sandboxes.ts";
+import { tempDir } from "../support/temp-dir.ts";
+
+const pool = { RUNLET_POOL_FLOOR: "2", RUNLET_POOL_MAX: "4" };
+const node = { runtime: "node", code: { source: "export const handler = () => 1;" } } as const;
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  test(`a server that gets ${signal} ends with 0 and leaves nothing running`, async () => {
+    await using server = await startChildServer({ env: pool });
+    await server.client.deploy("f", node);
+    assert.equal((await server.client.invoke("f")).status, 200);
+    server.kill(signal);
+    assert.deepEqual(await server.ended(), { code: 0, signal: null });
+    assert.deepEqual(leftoversOf(server.stateDir), []);
+    await assert.rejects(server.client.functions(), { name: "ConnectionError" });
+  });
+}
+
+test("a running invocation may end in its own time after SIGTERM, and new ones are not taken", async () => {
+  await using server = await startChildServer();
+  await server.client.deploy("nap", { runtime: "command", command: ["sleep", "3"] });
+  const called = server.client.invoke("nap");
+  const { id } = await runningInvocation(server.client, "nap");
+  server.kill("SIGTERM");
+  const refusal = await poll(
+    "see no more calls taken",
+    async () =>
+      await server.client.functions().then(
+        () => undefined,
+        (error: unknown) => error,
+      ),
+    { timeoutMs: 5_000 },
+  );
+  assert.ok(refusal instanceof ConnectionError);
+  assert.equal((await called).status, 200);
+  assert.deepEqual(await server.ended(), { code: 0, signal: null });
+  assert.equal(statusIn(server, id), "succeeded");
+  assert.deepEqual(leftoversOf(server.stateDir), []);
+});
+
+test("an invocation that outlasts the shutdown's patience is cancelled, told and on record", async () => {
+  await using server = await startChildServer({ env: { RUNLET_SHUTDOWN_TIMEOUT_MS: "300" } });
+  await server.client.deploy("endless", { runtime: "command", command: ["sleep", "600"] });
+  const called = problemOf(server.client.invoke("endless"));
+  const { id } = await runningInvocation(server.client, "endless");
+  server.kill("SIGTERM");
+  const problem = await called;
+  assert.equal(problem.status, 499);
+  assert.equal(problem.code, "cancelled");
+  assert.deepEqual(await server.ended(), { code: 0, signal: null });
+  assert.equal(statusIn(server, id), "cancelled");
+  assert.deepEqual(leftoversOf(server.stateDir), []);
+});
+
+test("a server that was killed leaves no running record and no container to the one after it", async () => {
+  await using dir = await tempDir();
+  let id: string;
+  {
+    await using killed = await startChildServer({ directory: dir.path });
+    await killed.client.deploy("endless", { runtime: "command", command: ["sleep", "600"] });
+    const called = killed.client.invoke("endless").catch(() => undefined);
+    ({ id } = await runningInvocation(killed.client, "endless"));
+    killed.kill("SIGKILL");
+    assert.deepEqual(await killed.ended(), { code: null, signal: "SIGKILL" });
+    await called;
+  }
+  await using server = await startChildServer({ directory: dir.path });
+  assert.deepEqual(sandboxesOf(server.stateDir), []);
+  await nothingLeft(server.stateDir);
+  const record = await server.client.invocation(id);
+  assert.equal(record.status, "lost");
+  assert.equal((await server.client.functions()).items[0]?.name, "endless");
+});
+
+test("a second server on the same data directory is refused and does no harm to the first", async () => {
+  await using dir = await tempDir();
+  await using first = await startChildServer({ directory: dir.path });
+  await assert.rejects(startChildServer({ directory: dir.path }), /did not listen[^]*error: /);
+  await first.client.deploy("true", { runtime: "command", command: ["true"] });
+  assert.equal((await first.client.invoke("true")).status, 200);
+});
+
+test("a server with a wrong configuration names the variable and ends with 1", async () => {
+  await assert.rejects(
+    startChildServer({ env: { RUNLET_PORT: "http" } }),
+    /error: Cannot use the configuration: RUNLET_PORT: /,
+  );
+});
+
+/** What the database has of an invocation, now that its server is gone. */
+function statusIn({ dataDir }: ChildServer, id: string): string | undefined {
+  const file = `${dataDir}/runlet.db`;
+  assert.ok(existsSync(file));
+  using database = openDatabase(file);
+  return new InvocationStore(database).get(id)?.status;
+}

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import { within } from "../../../runtime/deadline.ts";
+import { type Permit, Scheduler } from "../../../runtime/pool/scheduler.ts";
+
+const roomy = { concurrency: 2, queueLimit: 100, queueTimeoutMs: 60_000 };
+
+test("no more permits are out at once than there is room for", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 3 });
+  let out = 0;
+  let most = 0;
+  await Promise.all(
+    Array.from({ length: 30 }, async (_, index) => {
+      using _permit = await scheduler.acquire();
+      most = Math.max(most, ++out);
+      await new Promise((done) => {
+        setTimeout(done, index % 4);
+      });
+      out--;
+    }),
+  );
+  assert.equal(most, 3);
+  await scheduler.idle();
+  assert.deepEqual([scheduler.running, scheduler.waiting], [0, 0]);
+});
+
+test("callers are served in the order in which they came", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1 });
+  const first = await scheduler.acquire();
+  const served: number[] = [];
+  const waiting = [1, 2, 3, 4].map(async (n) => {
+    using _permit = await scheduler.acquire();
+    served.push(n);
+  });
+  first[Symbol.dispose]();
+  await Promise.all(waiting);
+  assert.deepEqual(served, [1, 2, 3, 4]);
+});
+
+test("a permit that is released twice makes room once", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1 });
+  const first = await scheduler.acquire();
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  const second = await scheduler.acquire();
+  const third = scheduler.acquire();
+  assert.deepEqual([scheduler.running, scheduler.waiting], [1, 1]);
+  second[Symbol.dispose]();
+  (await third)[Symbol.dispose]();
+});
+
+test("a caller that finds the queue full is refused at once", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1, queueLimit: 1 });
+  const first = await scheduler.acquire();
+  const second = scheduler.acquire();
+  await assert.rejects(scheduler.acquire(), {
+    code: "resource_exhausted",
+    message: /1 invocations are waiting already/,
+  });
+  first[Symbol.dispose]();
+  (await second)[Symbol.dispose]();
+});
+
+test("a queue of no places still serves those for whom there is room", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1, queueLimit: 0 });
+  const first = await scheduler.acquire();
+  await assert.rejects(scheduler.acquire(), { code: "resource_exhausted" });
+  first[Symbol.dispose]();
+  await scheduler.idle();
+  (await scheduler.acquire())[Symbol.dispose]();
+});
+
+test("a caller that waits too long is refused, and its place is free", async () => {
+  const scheduler = new Scheduler({ concurrency: 1, queueLimit: 1, queueTimeoutMs: 20 });
+  const first = await scheduler.acquire();
+  await assert.rejects(scheduler.acquire(), {
+    code: "resource_exhausted",
+    message: /within 20 ms/,
+  });
+  assert.equal(scheduler.waiting, 0);
+  first[Symbol.dispose]();
+  (await scheduler.acquire())[Symbol.dispose]();
+});
+
+test("a caller that gives up gets its own reason and never a permit", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1 });
+  const first = await scheduler.acquire();
+  const caller = new AbortController();
+  const waiting = scheduler.acquire(caller.signal);
+  const reason = new Error("gave up");
+  caller.abort(reason);
+  await assert.rejects(waiting, reason);
+  assert.equal(scheduler.waiting, 0);
+  await assert.rejects(scheduler.acquire(caller.signal), reason);
+  first[Symbol.dispose]();
+  await scheduler.idle();
+});
+
+test("a caller that gives up after it was served keeps its permit until it releases it", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1 });
+  const caller = new AbortController();
+  const permit: Permit = await scheduler.acquire(caller.signal);
+  caller.abort();
+  assert.equal(scheduler.running, 1);
+  const next = scheduler.acquire();
+  assert.equal(scheduler.waiting, 1);
+  permit[Symbol.dispose]();
+  (await next)[Symbol.dispose]();
+});
+
+test("a scheduler is idle only when the last permit is back and nobody waits", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1 });
+  const first = await scheduler.acquire();
+  const second = scheduler.acquire();
+  const done = Promise.withResolvers<string>();
+  void scheduler.idle().then(() => done.resolve("idle"));
+  first[Symbol.dispose]();
+  const permit = await second;
+  assert.equal(await Promise.race([done.promise, setImmediate("busy")]), "busy");
+  permit[Symbol.dispose]();
+  assert.equal(await within(done.promise, "see it idle", 5_000), "idle");
+});
