@@ -63,6 +63,8 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       platform: config.platform,
     }),
   );
+  const limits = machine.missingLimits;
+  if (limits.length > 0) log.warn({ limits }, "this host does not enforce these limits");
   const pool = stack.use(
     new Pool({
       machine,

@@ -13,6 +13,8 @@ export interface LimitOptions {
   env?: Record<string, string>;
   timeoutMs?: number;
   memoryBytes?: number;
+  cpus?: number;
+  pids?: number;
   tmpBytes?: number;
   outputBytes?: number;
 }
@@ -34,6 +36,8 @@ export function withLimits<T extends Command>(command: T): T {
     .option("-e, --env <NAME=value>", "environment variable, repeatable", environmentEntry)
     .option("--timeout-ms <n>", "how long a run may take (default: 30000)", wholeNumber)
     .option("--memory-bytes <size>", "memory, such as 512MiB (default: 256MiB)", byteCount)
+    .option("--cpus <n>", "share of processors, such as 0.5 (default: 1)", positiveNumber)
+    .option("--pids <n>", "processes and threads (default: 128)", wholeNumber)
     .option("--tmp-bytes <size>", "size of /tmp (default: 64MiB)", byteCount)
     .option(
       "--output-bytes <size>",
@@ -44,8 +48,8 @@ export function withLimits<T extends Command>(command: T): T {
 
 /** Those of the options of a run that were given. */
 export function limitsOf(options: LimitOptions): LimitOptions {
-  const { image, env, timeoutMs, memoryBytes, tmpBytes, outputBytes } = options;
-  return given({ image, env, timeoutMs, memoryBytes, tmpBytes, outputBytes });
+  const { image, env, timeoutMs, memoryBytes, cpus, pids, tmpBytes, outputBytes } = options;
+  return given({ image, env, timeoutMs, memoryBytes, cpus, pids, tmpBytes, outputBytes });
 }
 
 /** A record without what is undefined. */
@@ -62,6 +66,15 @@ export function exampleText(examples: readonly string[]): string {
 /** A client of the server that was named. @throws ConnectionError if its URL is none. */
 export function clientOf(options: ServerOptions): Client {
   return new Client({ url: options.url });
+}
+
+/** Reads a number above zero of an option. */
+function positiveNumber(text: string): number {
+  const number = Number(text);
+  if (!(number > 0) || !Number.isFinite(number)) {
+    throw new InvalidArgumentError("Expected a number above 0.");
+  }
+  return number;
 }
 
 /** Reads a whole number of an option. */

@@ -14,7 +14,7 @@ export const limits = {
   cpus: z.number().min(0.05).max(64).default(1).openapi({
     description: "Share of processors; 0.5 is half of one",
   }),
-  pids: z.number().int().min(1).max(32_768).default(128).openapi({
+  pids: z.number().int().min(16).max(32_768).default(128).openapi({
     description: "Processes and threads inside",
   }),
   tmpBytes: z

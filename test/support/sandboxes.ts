@@ -23,10 +23,22 @@ export function leftoversOf(stateDir: string): string[] {
   return [...processes, ...mounts, ...files];
 }
 
-/** The cgroups that bear a container's id. */
-export function cgroupsOf(containerId: string, directory = "/sys/fs/cgroup"): string[] {
-  const names = readdirSync(directory, { recursive: true, encoding: "utf8" });
-  return names.filter((name) => name.includes(containerId));
+/** The cgroups with `text` in their name, such as a container's id. */
+export function cgroupsOf(text: string, directory = "/sys/fs/cgroup"): string[] {
+  return directoriesIn(directory).flatMap((name) => {
+    const path = join(directory, name);
+    return name.includes(text) ? [path] : cgroupsOf(text, path);
+  });
+}
+
+/** Those of other tests may go while they are looked at. */
+function directoriesIn(directory: string): string[] {
+  try {
+    const entries = readdirSync(directory, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  } catch {
+    return [];
+  }
 }
 
 /** Waits until nothing of any container is left. @throws an error that lists what is. */

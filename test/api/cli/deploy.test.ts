@@ -118,6 +118,7 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
   );
   const args = ["deploy", "all.mjs", "--handler", "all.other", "-e", "A=1=2", "-e", "HOME_TOWN"];
   args.push("--timeout-ms", "5000", "--memory-bytes", "128MiB", "--tmp-bytes", "2MiB");
+  args.push("--cpus", "0.5", "--pids", "64");
   args.push("--output-bytes", "1000", "--image", "default", "--concurrency", "3");
   args.push("--isolation", "reuse", "--keep-alive-ms", "1000", "--provisioned", "0");
   const options = { url, cwd: dir.path, env: { HOME_TOWN: "Ulm" } };
@@ -139,6 +140,8 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
     env: { A: "1=2", HOME_TOWN: "Ulm" },
     timeoutMs: 5000,
     memoryBytes: 128 * 1024 * 1024,
+    cpus: 0.5,
+    pids: 64,
     tmpBytes: 2 * 1024 * 1024,
     isolation: "reuse",
     keepAliveMs: 1000,

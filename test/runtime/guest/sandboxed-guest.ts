@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,13 +8,13 @@ import { Channel, type Received } from "../../../runtime/guest/channel.ts";
 import { type GuestRuntime, runnerArgs } from "../../../runtime/guest/program.ts";
 import { Bundle } from "../../../runtime/oci/bundle.ts";
 import { buildSpec } from "../../../runtime/oci/spec.ts";
-import { withProcess, withRootDirectory, withTmpfs } from "../../../runtime/oci/spec-options.ts";
+import { withEnv, withProcess, withTmpfs } from "../../../runtime/oci/spec-options.ts";
 import { Runsc } from "../../../runtime/runsc/runsc.ts";
-import { executables } from "./native-guest.ts";
+import { sharedImages } from "../image/guest.ts";
 
 const patienceMs = 60_000;
 
-/** A runner as the first process of a real sandbox that sees the host's files, read-only. */
+/** A runner as the first process of a real sandbox of the default image. */
 export class SandboxedGuest implements AsyncDisposable {
   readonly channel: Channel;
   readonly #exited: Promise<{ code: number | undefined }>;
@@ -36,14 +35,12 @@ export class SandboxedGuest implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const directory = await mkdtemp(join(tmpdir(), "runlet-test-sandbox-"));
     stack.defer(async () => await rm(directory, { recursive: true, force: true }));
-    const executable = executables[runtime];
-    // The checkout may be readable by its owner alone, and nobody in a sandbox may look past that.
-    const { uid, gid } = statSync(process.execPath);
-    const args = runnerArgs(runtime, executable);
+    const image = await sharedImages().ensureDefault();
     const spec = buildSpec(
-      withRootDirectory("/"),
+      image.root,
+      withEnv(image.env),
       withTmpfs("/tmp", 64 * 1024 * 1024),
-      withProcess({ args, env: ["PATH=/usr/bin:/bin"], user: { uid, gid } }),
+      withProcess({ args: runnerArgs(runtime) }),
     );
     const id = newContainerId();
     const bundle = stack.use(await Bundle.create(directory, id, spec));
