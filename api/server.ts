@@ -92,14 +92,18 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     onError,
     onFinished: (record) => metrics.observe(record),
   });
-  const code = codeRepository(new CodeStore(join(config.dataDir, "code")));
+  const functionStore = new FunctionStore(database);
+  const codeStore = new CodeStore(join(config.dataDir, "code"));
+  const pruned = await codeStore.prune(functionStore.codeDigestsInUse());
+  if (pruned > 0) log.info({ pruned }, "removed code that no function refers to");
+  const code = codeRepository(codeStore);
   const stocking = new Stocking({ pool, images: imageStore, code });
   const functions = new Functions({
     onChange: (change, version) => {
       if (change === "added") stocking.add(version).catch(onError);
       else stocking.remove(version);
     },
-    store: new FunctionStore(database),
+    store: functionStore,
     code,
     maxCodeBytes,
     check: async (version, signal = AbortSignal.timeout(60_000)) => {

@@ -9,6 +9,8 @@ import { isolators } from "./peers/names.ts";
 /** More than twice the chunk, so that no refill begins within it. */
 const stock = 16;
 const chunk = 5;
+/** A server that has just been started has not compiled its own code yet. */
+const warmUps = 50;
 
 /** An invocation over HTTP in a container that nobody used before, taken from a full stock. */
 export const fresh: Bench = {
@@ -30,6 +32,7 @@ export const fresh: Bench = {
       settle: async () => await server.stocked(floor),
       sample: async () => await load.time(path, event),
     };
+    await alternate([{ ...runlet, samples: Math.min(warmUps, runs) }], { ...context, rounds: 1 });
     const peers = timedPeers(
       await context.peers.isolators(),
       (isolator) => async () => await isolator.answer(),

@@ -22,6 +22,8 @@ export class Functions {
   readonly #options: FunctionsOptions;
   /** Versions never change, and reading one costs more than a warm invocation has. */
   readonly #versions = new LRUCache<string, StoredVersion>({ max: 1000 });
+  /** Which version is the latest changes here alone. */
+  readonly #latest = new LRUCache<string, StoredVersion>({ max: 1000 });
 
   constructor(options: FunctionsOptions) {
     this.#options = options;
@@ -47,6 +49,7 @@ export class Functions {
     const isNew = latest?.configJson !== configJson || latest.codeDigest !== codeDigest;
     if (isNew) await this.#options.check(candidate, signal);
     const { version, created } = store.putVersion(name, { configJson, codeDigest });
+    this.#latest.delete(name);
     const stored = this.find(name, version);
     if (created) {
       if (latest !== undefined) this.#options.onChange("removed", fromRow(latest));
@@ -62,8 +65,14 @@ export class Functions {
 
   /** A version as the invoker needs it. @throws `not_found`. */
   find(name: string, version?: number): StoredVersion {
+    const known = version === undefined ? this.#latest.get(name) : undefined;
+    if (known !== undefined) return known;
     const row = this.#options.store.get(name, version);
-    if (row !== undefined) return this.#read(row);
+    if (row !== undefined) {
+      const found = this.#read(row);
+      if (version === undefined) this.#latest.set(name, found);
+      return found;
+    }
     const what =
       version === undefined ? `function ${name}` : `version ${version} of function ${name}`;
     throw new RunletError(
@@ -88,6 +97,7 @@ export class Functions {
   /** Deletes a function; its invocations stay on record. @throws `not_found`. */
   remove(name: string): void {
     const latest = this.#options.store.get(name);
+    this.#latest.delete(name);
     if (latest === undefined || !this.#options.store.delete(name)) {
       throw new RunletError("not_found", `Cannot delete function ${name}: it does not exist`);
     }

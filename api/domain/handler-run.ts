@@ -1,4 +1,5 @@
 import { endInTime } from "../../runtime/container/program.ts";
+import type { Exit } from "../../runtime/container/exit.ts";
 import { Capture } from "../../runtime/container/stdio/capture.ts";
 import type { GuestAnswer, GuestTask, Reply } from "../../runtime/guest/guest.ts";
 import type { Pool, PoolClass, PoolTaken } from "../../runtime/pool/pool.ts";
@@ -134,24 +135,20 @@ class HandlerRun {
   }
 
   /** Keeps the container for the next event, or has it end behind the answer. */
-  #release(): Pick<Outcome, "ended"> {
+  #release(): Pick<Outcome, "end"> {
     const { pool, version } = this.#options;
     const { guest } = this.#taken;
     if (version.config.isolation === "reuse") {
       pool.keepWarm(versionKey(version), guest, version.config.keepAliveMs);
       return {};
     }
-    const ended = guest.finish();
-    pool.track(ended);
-    return { ended };
+    return { end: async () => await guest.finish() };
   }
 
   #failed(reply: Unanswered, timeoutMs: number): HandlerOutcome {
     const { guest } = this.#taken;
-    const failure = failureOf(reply, timeoutMs);
-    const ended = guest.finish();
-    this.#options.pool.track(ended);
-    return { ...this.#facts(), ...failure, ended };
+    const end = async (): Promise<Exit> => await guest.finish();
+    return { ...this.#facts(), ...failureOf(reply, timeoutMs), end };
   }
 
   #drop(): undefined {

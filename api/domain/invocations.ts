@@ -1,6 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { v7 as uuidv7 } from "uuid";
 import { nowUs } from "../../runtime/clock.ts";
-import type { Exit } from "../../runtime/container/exit.ts";
 import { untilAborted } from "../../runtime/deadline.ts";
 import type { Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
 import type { RecordWriter } from "../../store/batch.ts";
@@ -9,7 +9,13 @@ import type { InvocationStore } from "../../store/invocations.ts";
 import type { Invocation, InvocationDetail, InvocationFilter } from "../schema/invocation.ts";
 import { RunletError } from "./errors.ts";
 import { asFailure, type Outcome } from "./outcome.ts";
-import { exitPatch, outcomePatch, toInvocation, toInvocationDetail } from "./record.ts";
+import {
+  blankInvocation,
+  exitPatch,
+  outcomePatch,
+  toInvocation,
+  toInvocationDetail,
+} from "./record.ts";
 
 export interface InvocationsOptions {
   store: InvocationStore;
@@ -45,6 +51,12 @@ interface Live {
   readonly cancel: AbortController;
   readonly settled: Promise<unknown>;
 }
+
+/** How long an invocation runs before it is on record as running. */
+const openAfterMs = 20;
+
+/** How long the end of a container waits for the answer to leave. */
+const endAfterMs = 5;
 
 /** Every call and every execution, running or past: admission, record, cancelling. */
 export class Invocations {
@@ -132,24 +144,42 @@ export class Invocations {
   }
 
   async #recorded<T extends Outcome>(row: NewInvocation, run: Run<T>): Promise<Finished<T>> {
-    const { store, writer, onError } = this.#options;
-    const { id } = row;
+    const { store, writer } = this.#options;
     const startedAtUs = nowUs();
-    const queueUs = startedAtUs - row.queuedAtUs;
-    writer.write(() => store.insert({ ...row, startedAtUs, queueUs })).catch(onError);
-    const outcome = await this.#work(id, run);
+    const started = { ...row, startedAtUs, queueUs: startedAtUs - row.queuedAtUs };
+    const opened = this.#open(started);
+    const outcome = await this.#work(row.id, run);
     const patch = outcomePatch(outcome);
-    const updated = await writer
-      .write(() => {
-        store.update(id, patch);
-        return store.get(id);
-      })
-      .finally(() => this.#end(id, outcome, run.permit));
-    if (updated === undefined)
-      throw new RunletError("internal", `Record of invocation ${id} is gone`);
-    const record = toInvocation(updated);
+    const { stdout, stderr, ...summary } = { ...blankInvocation, ...started, ...patch };
+    opened[Symbol.dispose]();
+    try {
+      await writer.write(() => {
+        if (opened.isOnRecord) store.update(row.id, patch);
+        else store.insert({ ...summary, stdout, stderr });
+      });
+    } finally {
+      this.#track(this.#end(row.id, outcome, run.permit));
+    }
+    const record = toInvocation(summary);
     this.#options.onFinished(record);
     return { record, outcome };
+  }
+
+  /** Puts an invocation on record that is still running after a moment; a shorter one is written once. */
+  #open(row: NewInvocation): Disposable & { readonly isOnRecord: boolean } {
+    const { store, writer, onError } = this.#options;
+    let isOnRecord = false;
+    const write = (): void => {
+      store.insert(row);
+      isOnRecord = true;
+    };
+    const timer = setTimeout(() => void writer.write(write).catch(onError), openAfterMs);
+    return {
+      get isOnRecord(): boolean {
+        return isOnRecord;
+      },
+      [Symbol.dispose]: () => clearTimeout(timer),
+    };
   }
 
   async #work<T extends Outcome>(id: string, run: Run<T>): Promise<T | Outcome> {
@@ -168,20 +198,17 @@ export class Invocations {
     }
   }
 
-  /** Where the container ends after the answer, its exit is added to the record then and its slot freed. */
-  #end(id: string, { ended, exit: known }: Outcome, permit: Permit): void {
-    if (ended === undefined) return permit[Symbol.dispose]();
-    this.#track(this.#recordEnd(id, { ended, isKnown: known !== undefined, permit }));
-  }
-
-  async #recordEnd(
-    id: string,
-    { ended, isKnown, permit }: { ended: Promise<Exit>; isKnown: boolean; permit: Permit },
-  ): Promise<void> {
-    const { store, writer } = this.#options;
+  /**
+   * Where the container ends after the answer, its exit is added to the record then and its slot freed. Its end
+   * costs processor time, so the answer is let out first unless somebody waits for the slot.
+   */
+  async #end(id: string, { end, exit: known }: Outcome, permit: Permit): Promise<void> {
     using _slot = permit;
-    const exit = await ended;
-    if (!isKnown) await writer.write(() => store.update(id, exitPatch(exit)));
+    if (end === undefined) return;
+    const { store, writer, scheduler } = this.#options;
+    if (scheduler.waiting === 0) await sleep(endAfterMs);
+    const exit = await end();
+    if (known === undefined) await writer.write(() => store.update(id, exitPatch(exit)));
   }
 
   #track(task: Promise<unknown>): void {

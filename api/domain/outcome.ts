@@ -24,7 +24,7 @@ export interface Outcome {
   readonly initUs?: number;
   readonly runUs?: number;
   /** The container's end, where it comes after the answer. */
-  readonly ended?: Promise<Exit>;
+  readonly end?: () => Promise<Exit>;
 }
 
 /** The status that a record gets. */

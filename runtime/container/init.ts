@@ -161,6 +161,11 @@ export class Init extends ContainerProcess {
     this.#options.cgroup?.setLimits(limits);
   }
 
+  /** The host processes of the sandbox, where it has a cgroup; `runsc run`, which waits for them, is none. */
+  processes(): number[] {
+    return this.#options.cgroup?.processes().filter((pid) => pid !== this.pid) ?? [];
+  }
+
   /** What the container uses now with all of its sandbox, where it has a cgroup. */
   usage(): CgroupUsage | undefined {
     return this.#options.cgroup?.usage();

@@ -20,8 +20,8 @@ export interface GuestOptions {
   pids: number;
 }
 
-/** What a runner may use that nobody has taken yet. */
-const stockMemoryBytes = 512 * 1024 * 1024;
+/** What a container in stock may use: what a function gets that asks for nothing else, so that it fits most. */
+export const stockLimits = { memoryBytes: 256 * 1024 * 1024, cpus: 1 } as const;
 
 /** A function's code as a guest is given it. */
 export interface GuestTask {
@@ -66,8 +66,7 @@ export class Guest implements AsyncDisposable {
   readonly #hello: Promise<Received | undefined>;
   #turn: Promise<void> = Promise.resolve();
   #isReady = false;
-  #sandboxPid: number | undefined;
-  #isFrozen = false;
+  #frozen: number[] = [];
 
   private constructor(init: Init, channel: Channel) {
     this.init = init;
@@ -95,7 +94,7 @@ export class Guest implements AsyncDisposable {
       machine.container(spec, {
         stdio: { kind: "pipe", stdout: true, stderr: true },
         channel: true,
-        limits: { memoryBytes: stockMemoryBytes, pids },
+        limits: { memoryBytes: stockLimits.memoryBytes, pids },
       }),
     );
     await init.create();
@@ -112,7 +111,6 @@ export class Guest implements AsyncDisposable {
    */
   async ready(signal?: AbortSignal): Promise<void> {
     const hello = await untilAborted(this.#hello, signal);
-    this.#sandboxPid ??= await this.init.sandboxPid();
     if (hello !== undefined) return;
     const exit = await this.init.wait(signal);
     throw new RunletError(
@@ -121,17 +119,18 @@ export class Guest implements AsyncDisposable {
     );
   }
 
-  /** Stops the sandbox's processor time until it is used, once it is ready; what it holds in memory stays. */
+  /**
+   * Stops the sandbox's processor time until it is used; what it holds in memory stays. All of its processes are
+   * stopped: one that waits for another by spinning would spin for ever. Without a cgroup to tell them it goes on.
+   */
   freeze(): void {
-    if (this.#sandboxPid === undefined || !this.isAlive || this.#isFrozen) return;
-    this.#isFrozen = signalProcess(this.#sandboxPid, "SIGSTOP");
+    if (!this.isAlive || this.#frozen.length > 0) return;
+    this.#frozen = this.init.processes().filter((pid) => signalProcess(pid, "SIGSTOP"));
   }
 
   /** Ends {@link freeze}; harmless where nothing is frozen. */
   thaw(): void {
-    if (!this.#isFrozen || this.#sandboxPid === undefined) return;
-    this.#isFrozen = false;
-    if (this.isAlive) signalProcess(this.#sandboxPid, "SIGCONT");
+    for (const pid of this.#frozen.splice(0).toReversed()) signalProcess(pid, "SIGCONT");
   }
 
   /**

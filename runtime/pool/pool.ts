@@ -1,5 +1,5 @@
 import { RunletError } from "../errors.ts";
-import { Guest } from "../guest/guest.ts";
+import { Guest, stockLimits } from "../guest/guest.ts";
 import type { GuestRuntime } from "../guest/program.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
@@ -176,7 +176,9 @@ export class Pool implements AsyncDisposable {
       start: async () => await Guest.start(machine, poolClass),
       prepare: async (guest) => {
         await guest.ready(AbortSignal.timeout(readyTimeoutMs));
-        await (load === undefined ? guest.warmUp() : load(guest));
+        await guest.warmUp();
+        if (load === undefined) guest.limit(stockLimits);
+        else await load(guest);
       },
       discard: (guest) => this.discard(guest),
     });

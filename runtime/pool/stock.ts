@@ -84,8 +84,7 @@ export class Stock {
     this.#demand.record(this.#lastTakeMs);
     const member = this.#nextUsable();
     if (member !== undefined) {
-      this.#ready[0]?.guest.thaw();
-      this.refill();
+      this.#tidyLater();
       return { guest: member.guest, start: "pooled" };
     }
     const waiter = Promise.withResolvers<Taken>();
@@ -134,6 +133,16 @@ export class Stock {
     }
     this.#ready[0]?.guest.thaw();
     this.refill();
+  }
+
+  /** Waking the next member and starting new ones costs processor time that the one just taken needs first. */
+  #tidyLater(): void {
+    if (this.#timer !== undefined || this.#isClosed) return;
+    this.#timer = setTimeout(() => {
+      this.#ready[0]?.guest.thaw();
+      this.refill();
+    }, quietMs);
+    this.#timer.unref();
   }
 
   /** Puts away all members; whoever waits is told `reason`. Starts under way are put away as they arrive. */

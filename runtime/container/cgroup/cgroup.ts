@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf, RunletError } from "../../errors.ts";
 import type { Command } from "../../runsc/options.ts";
+import { processesIn } from "./control-file.ts";
 import type { Dialect } from "./dialect.ts";
 import type { Controller, Hierarchy } from "./layout.ts";
 import { type CgroupLimits, cgroupBytes, cgroupTasks } from "./limits.ts";
@@ -42,6 +43,8 @@ export class Cgroup implements AsyncDisposable {
   readonly #initial: CgroupLimits;
   readonly #watch: OomWatch;
   #isMade = false;
+  /** What is in force: a container that is taken from stock often has its taker's limits already. */
+  #limits: CgroupLimits = {};
 
   constructor(options: CgroupOptions) {
     this.name = options.name;
@@ -80,7 +83,8 @@ export class Cgroup implements AsyncDisposable {
    * Sets the limits that are given; at any time, since a container may be started before it is known for whom.
    * @throws `unavailable` if the system refuses, as it does for less memory than is in use.
    */
-  setLimits({ memoryBytes, cpus, pids }: CgroupLimits): void {
+  setLimits(limits: CgroupLimits): void {
+    const { memoryBytes, cpus, pids } = changed(this.#limits, limits);
     const [memory, cpu, tasks] = [
       this.#by.get("memory"),
       this.#by.get("cpu"),
@@ -95,6 +99,13 @@ export class Cgroup implements AsyncDisposable {
     } catch (cause) {
       throw this.#refused("limit", cause);
     }
+    this.#limits = { ...this.#limits, ...limits };
+  }
+
+  /** Its processes now. */
+  processes(): number[] {
+    const [place] = this.#places;
+    return place === undefined ? [] : processesIn(place.directory);
   }
 
   /** How many of its processes were killed for want of memory. */
@@ -143,6 +154,14 @@ export class Cgroup implements AsyncDisposable {
       { cause },
     );
   }
+}
+
+function changed(old: CgroupLimits, { memoryBytes, cpus, pids }: CgroupLimits): CgroupLimits {
+  return {
+    ...(memoryBytes !== undefined && memoryBytes !== old.memoryBytes && { memoryBytes }),
+    ...(cpus !== undefined && cpus !== old.cpus && { cpus }),
+    ...(pids !== undefined && pids !== old.pids && { pids }),
+  };
 }
 
 const removeMs = 5_000;
