@@ -70,6 +70,28 @@ export function watchSandboxes(stateDir: string, intervalMs = 5): Watch {
   };
 }
 
+/** The sandbox processes under a server's state directory that are stopped now. */
+export function frozenSandboxesOf(stateDir: string): number[] {
+  const isSandbox = (pid: string): boolean => {
+    const args = argumentsOf(pid);
+    return args.includes("boot") && args.some((arg) => arg.startsWith(`--root=${stateDir}/`));
+  };
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  return pids.filter((pid) => isSandbox(pid) && isStopped(pid)).map(Number);
+}
+
+function isStopped(pid: string): boolean {
+  return /^\d+ \(.*\) T/s.test(textOf(`/proc/${pid}/stat`));
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
+}
+
 /** Command lines that name the state directory, this process and those that started it aside. */
 function commandLines(stateDir: string): string[][] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));

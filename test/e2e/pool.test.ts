@@ -1,0 +1,140 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { FunctionSpecInput } from "../../api/schema/function.ts";
+import { poll } from "../../runtime/deadline.ts";
+import { frozenSandboxesOf } from "../support/sandboxes.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+const source = "let calls = 0; export const handler = () => ++calls;";
+const counter: FunctionSpecInput = { runtime: "node", code: { source } };
+const timeoutMs = 60_000;
+
+test("a fresh invocation takes a container from stock that nobody used, and the stock refills", async () => {
+  await using server = await startTestServer({ overrides: { poolFloor: 2, poolMax: 4 } });
+  await server.client.deploy("counter", counter);
+  for (let round = 0; round < 3; round++) {
+    await stocked(server, 2);
+    const answer = await server.client.invoke("counter");
+    assert.equal(answer.start, "pooled");
+    assert.equal(text(answer.body), "1");
+  }
+  const { items } = await server.client.invocations();
+  assert.equal(new Set(items.map(({ containerId }) => containerId)).size, 3);
+});
+
+test("an empty pool starts a container for who asks", async () => {
+  await using server = await startTestServer();
+  await server.client.deploy("counter", counter);
+  const answer = await server.client.invoke("counter");
+  assert.equal(answer.start, "cold");
+});
+
+test("reuse keeps a container for its version alone, and lets it go after its time", async () => {
+  await using server = await startTestServer({ overrides: { poolMax: 4 } });
+  const reused: FunctionSpecInput = { ...counter, isolation: "reuse", keepAliveMs: 3000 };
+  await server.client.deploy("counter", reused);
+  const warmCall = async (): Promise<[boolean, string]> => {
+    const { start, body } = await server.client.invoke("counter");
+    return [start === "warm", text(body)];
+  };
+  assert.deepEqual(await warmCall(), [false, "1"]);
+  assert.deepEqual(await warmCall(), [true, "2"]);
+  assert.deepEqual(await warmCall(), [true, "3"]);
+  await server.client.deploy("counter", { ...reused, env: { NEW: "1" } });
+  assert.deepEqual(await warmCall(), [false, "1"]);
+  const probe = async (): Promise<true | undefined> =>
+    (await ready(server)).get("warm") === 0 ? true : undefined;
+  await poll("see it go", probe, { timeoutMs });
+});
+
+test("a warm container that was left alone long enough to be frozen still answers", async () => {
+  await using server = await startTestServer({ overrides: { poolMax: 4 } });
+  await server.client.deploy("counter", { ...counter, isolation: "reuse" });
+  await server.client.invoke("counter");
+  await poll(
+    "see it frozen",
+    () => (frozenSandboxesOf(server.config.stateDir).length > 0 ? true : undefined),
+    { timeoutMs },
+  );
+  const { start, body } = await server.client.invoke("counter");
+  assert.deepEqual([start, text(body)], ["warm", "2"]);
+});
+
+test("a provisioned function is loaded before it is called", async () => {
+  await using server = await startTestServer({ overrides: { poolMax: 4 } });
+  const at = "const loadedAt = Date.now(); export const handler = () => loadedAt;";
+  await server.client.deploy("early", { runtime: "node", provisioned: 1, code: { source: at } });
+  await stocked(server, 1, "early:1");
+  const calledAt = Date.now();
+  const { start, body } = await server.client.invoke("early");
+  assert.equal(start, "pooled");
+  assert.ok(Number(text(body)) < calledAt);
+});
+
+test("members that are killed from outside at random under load cost no caller an error", async () => {
+  await using server = await startTestServer({ overrides: { poolFloor: 4, poolMax: 8 } });
+  await server.client.deploy("counter", counter);
+  await stocked(server, 4);
+  let killed = 0;
+  const killer = setInterval(() => {
+    const idle = frozenSandboxesOf(server.config.stateDir);
+    const victim = idle[Math.floor(Math.random() * idle.length)];
+    if (victim !== undefined && process.kill(victim, "SIGKILL")) killed++;
+  }, 40);
+  try {
+    for (let call = 0; call < 25; call++) {
+      const { status, body } = await server.client.invoke("counter");
+      assert.deepEqual([status, text(body)], [200, "1"]);
+    }
+  } finally {
+    clearInterval(killer);
+  }
+  assert.ok(killed > 0, "nothing was killed");
+});
+
+test("a function's own concurrency bounds how many of it run at once", async () => {
+  await using server = await startTestServer();
+  const nap: FunctionSpecInput = { runtime: "command", command: ["sleep", "0.3"], concurrency: 1 };
+  await server.client.deploy("nap", nap);
+  await Promise.all([1, 2, 3].map(async () => await server.client.invoke("nap")));
+  const { items } = await server.client.invocations();
+  const spans = items.map(({ startedAtUs = 0, exitedAtUs = 0 }) => [startedAtUs, exitedAtUs]);
+  spans.sort(([a = 0], [b = 0]) => a - b);
+  for (const [index, [start = 0]] of spans.entries()) {
+    // The exit is noted in whole milliseconds.
+    if (index > 0) assert.ok(start + 1000 >= (spans[index - 1]?.[1] ?? 0), "two ran at once");
+  }
+});
+
+test("a function that takes more memory than it may is ended with reason oom", async () => {
+  await using server = await startTestServer();
+  const hog =
+    "const all = []; export const handler = () => { for (;;) all.push(Buffer.alloc(8e6, 1)); };";
+  const memoryBytes = 64 * 1024 * 1024;
+  await server.client.deploy("hog", { runtime: "node", memoryBytes, code: { source: hog } });
+  await assert.rejects(server.client.invoke("hog"), { code: "function_error" });
+  const { items } = await server.client.invocations({ function: "hog" });
+  assert.equal(items[0]?.exitReason, "oom");
+});
+
+/** Waits for a stock of so many, of the class of that name or of any. */
+async function stocked(server: TestServer, count: number, name?: string): Promise<void> {
+  const probe = async (): Promise<true | undefined> => {
+    const stocks = [...(await ready(server))].filter(
+      ([each]) => name === undefined || each === name,
+    );
+    return stocks.some(([, n]) => n >= count) ? true : undefined;
+  };
+  await poll(`see ${count} in stock`, probe, { timeoutMs });
+}
+
+/** Idle containers by class, and the warm ones. */
+async function ready(server: TestServer): Promise<Map<string, number>> {
+  const metrics = await (await server.fetch("/metrics")).text();
+  const stocks = metrics.matchAll(/^runlet_pool_(?:ready\{class="(.*)"\}|(warm)) (\d+)$/gm);
+  return new Map([...stocks].map(([, name, warm, n]) => [name ?? warm ?? "", Number(n)]));
+}
+
+function text(body: Uint8Array): string {
+  return Buffer.from(body).toString();
+}
