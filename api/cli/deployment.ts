@@ -1,8 +1,9 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
-import { basename, extname, resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import type { FunctionSpecInput } from "../schema/function.ts";
 import { tarOf } from "./input.ts";
+import { languageOf } from "./language.ts";
 
 type Runtime = FunctionSpecInput["runtime"];
 type Code = FunctionSpecInput["code"];
@@ -21,16 +22,11 @@ export interface Deployment {
   spec: FunctionSpecInput;
 }
 
-const runtimeOfExtension: Readonly<Record<string, Runtime>> = {
-  ".js": "node",
-  ".mjs": "node",
-  ".cjs": "node",
-  ".ts": "node",
-  ".mts": "node",
-  ".cts": "node",
-  ".py": "python",
-  ".sh": "command",
-};
+/** A shell script is a command function. */
+function runtimeOf(path: string): Runtime | undefined {
+  const language = languageOf(path);
+  return language === "bash" ? "command" : language;
+}
 
 const runtimeOfManifest: Readonly<Record<string, Runtime>> = {
   "package.json": "node",
@@ -100,7 +96,7 @@ function commandOf(program: string): string[] {
 }
 
 async function runtimeOfFile(path: string): Promise<Runtime> {
-  const known = runtimeOfExtension[extname(path)];
+  const known = runtimeOf(path);
   if (known !== undefined) return known;
   if (await isProgram(path)) return "command";
   throw new Error(
@@ -117,7 +113,7 @@ async function isProgram(path: string): Promise<boolean> {
 
 function runtimeOfEntries(entries: readonly string[]): Runtime | undefined {
   const manifests = entries.map((entry) => runtimeOfManifest[entry]);
-  const files = entries.map((entry) => runtimeOfExtension[extname(entry)]);
+  const files = entries.map((entry) => runtimeOf(entry));
   const isLanguage = (runtime?: Runtime): boolean => runtime !== undefined && runtime !== "command";
   return (
     manifests.find(isLanguage) ??

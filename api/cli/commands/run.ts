@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { basename, extname } from "node:path";
+import { basename } from "node:path";
 import { constants } from "node:os";
 import type { ExecuteRequestInput, ExecuteResult } from "../../schema/execute.ts";
 import { duration } from "../format.ts";
@@ -14,6 +14,7 @@ import {
 } from "../options.ts";
 import { printJson } from "../output.ts";
 import { writeOutput } from "../terminal.ts";
+import { languageOf } from "../language.ts";
 
 type Runtime = ExecuteRequestInput["runtime"];
 
@@ -22,17 +23,6 @@ interface RunOptions extends ServerOptions, LimitOptions {
   stdin?: boolean;
   verbose?: boolean;
 }
-
-const runtimeOfExtension: Readonly<Record<string, Runtime>> = {
-  ".js": "node",
-  ".mjs": "node",
-  ".cjs": "node",
-  ".ts": "node",
-  ".mts": "node",
-  ".cts": "node",
-  ".py": "python",
-  ".sh": "bash",
-};
 
 const stdinFileNames = { node: "main.mjs", python: "main.py", bash: "main.sh" };
 
@@ -82,7 +72,7 @@ async function requestOf(
   args: string[],
   options: RunOptions,
 ): Promise<ExecuteRequestInput> {
-  const runtime = options.runtime ?? runtimeOfExtension[extname(file)];
+  const runtime = options.runtime ?? languageOf(file);
   if (runtime === undefined) {
     throw new Error(
       `Cannot tell the runtime of ${file}: name it with --runtime node, python, bash or command`,
