@@ -47,15 +47,18 @@ export async function runHandler(
 ): Promise<HandlerOutcome> {
   const { pool, poolClass, version, signal } = options;
   const key = versionKey(version);
+  let lastWords: string | undefined;
   for (let left = maxContainers; left > 0; left--) {
     const takeStart = performance.now();
     const taken = await pool.take({ class: poolClass, key, signal });
     const run = new HandlerRun(options, taken, elapsedUs(takeStart));
     const outcome = await run.call(event);
     if (outcome !== undefined) return outcome;
+    lastWords = run.lastWords;
   }
   const why = `${maxContainers} containers in a row died before they ran the function`;
-  return { failure: new RunletError("runtime_failed", `Cannot run the function: ${why}`) };
+  const said = lastWords === undefined ? "" : `. The last one: ${lastWords}`;
+  return { failure: new RunletError("runtime_failed", `Cannot run the function: ${why}${said}`) };
 }
 
 /** One container's part in an invocation. */
@@ -149,6 +152,11 @@ class HandlerRun {
     const { guest } = this.#taken;
     const end = async (): Promise<Exit> => await guest.finish();
     return { ...this.#facts(), ...failureOf(reply, timeoutMs), end };
+  }
+
+  /** What was heard of the end of a container that ran nothing. */
+  get lastWords(): string | undefined {
+    return this.#taken.guest.init.exit?.message;
   }
 
   #drop(): undefined {

@@ -16,6 +16,11 @@ export class Backoff {
     return this.#lastError;
   }
 
+  /** How many failures there were in a row. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   /** How long to wait from now on, milliseconds; 0 where nothing stands in the way. */
   remainingMs(nowMs: number): number {
     return Math.max(0, this.#untilMs - nowMs);

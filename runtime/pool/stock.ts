@@ -37,6 +37,9 @@ interface Member {
   readonly readyAtMs: number;
 }
 
+/** Starts that must have failed in a row before a caller is told. */
+const failuresToTell = 3;
+
 /** How long takes must have paused before a stock that is not nearly empty is refilled: running work goes first. */
 const quietMs = 50;
 
@@ -218,7 +221,8 @@ export class Stock {
   #failed(cause: unknown): void {
     const error = cause instanceof Error ? cause : new Error(messageOf(cause));
     this.#backoff.failed(error, Date.now());
-    this.#waiters.shift()?.reject(error);
+    // One that died on its own is no reason to fail a caller: the next start is for whoever waits.
+    if (this.#backoff.failures >= failuresToTell) this.#waiters.shift()?.reject(error);
   }
 
   /** A member that died on its own is replaced before anybody asks for it. */
