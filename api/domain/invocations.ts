@@ -184,7 +184,8 @@ export class Invocations {
 
   async #work<T extends Outcome>(id: string, run: Run<T>): Promise<T | Outcome> {
     const { work, cancel, signal } = run;
-    const forward = (): void => cancel.abort(signal.reason);
+    const left = new RunletError("cancelled", "Invocation was cancelled: its caller went away");
+    const forward = (): void => cancel.abort(left);
     signal.addEventListener("abort", forward, { once: true });
     if (signal.aborted) forward();
     try {
