@@ -78,13 +78,14 @@ class HandlerRun {
     this.#stdout = new Capture(outputBytes);
     this.#stderr = new Capture(outputBytes);
     taken.guest.capture(this.#stdout, this.#stderr);
-    if (!taken.isLoaded) taken.guest.limit(options.version.config);
   }
 
   /** Undefined where the container died before it can have run anything of the function. */
   async call(event: HandlerEvent): Promise<HandlerOutcome | undefined> {
     try {
-      return this.#taken.isLoaded ? await this.#invoke(event) : await this.#loadAndInvoke(event);
+      if (this.#taken.isLoaded) return await this.#invoke(event);
+      this.#taken.guest.limit(this.#options.version.config);
+      return await this.#loadAndInvoke(event);
     } catch (error) {
       this.#options.pool.discard(this.#taken.guest);
       throw error;
