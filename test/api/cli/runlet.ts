@@ -91,7 +91,7 @@ export function runletOnTerminal(args: readonly string[], options: RunletOptions
 /** Ours without what would change the looks or the server of a command. */
 function environmentOf({ url, env }: RunletOptions): Record<string, string> {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(?:RUNLET_.*|NO_COLOR|FORCE_COLOR|NODE_.*)$/.test(name),
+    ([name]) => !/^(?:RUNLET_.*|CI|TEAMCITY_VERSION|NO_COLOR|FORCE_COLOR|NODE_.*)$/.test(name),
   ) as [string, string][];
   return { ...Object.fromEntries(kept), RUNLET_URL: url ?? "http://127.0.0.1:1", ...env };
 }
