@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Pool } from "../runtime/pool/pool.ts";
 import type { Scheduler } from "../runtime/pool/scheduler.ts";
+import { stagesOf } from "./domain/stages.ts";
 import type { Invocation } from "./schema/invocation.ts";
 
 /** What a server counts, in Prometheus' words. */
@@ -40,11 +41,11 @@ export function createMetrics({ pool, scheduler }: MetricsSources): Metrics {
   });
   return {
     registry,
-    observe({ kind, runtime, status, start = "none", queueUs, takeUs, initUs, runUs }) {
+    observe(record) {
+      const { kind, runtime, status, start = "none" } = record;
       invocations.inc({ kind, runtime, status, start });
-      const durations = { queue: queueUs, take: takeUs, init: initUs, run: runUs };
-      for (const [stage, us] of Object.entries(durations)) {
-        if (us !== undefined) stages.observe({ stage, start }, us / 1_000_000);
+      for (const [stage, us] of stagesOf(record)) {
+        stages.observe({ stage, start }, us / 1_000_000);
       }
     },
   };

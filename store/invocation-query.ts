@@ -31,6 +31,7 @@ export function pageQuery(filter: InvocationFilter): { sql: string; values: (str
   }
   // SQLite uses a partial index only for a query that repeats the index's own condition.
   if ((filter.status ?? "succeeded") !== "succeeded") conditions.push("status <> 'succeeded'");
+  if ((filter.kind ?? "invoke") !== "invoke") conditions.push("kind <> 'invoke'");
   if ((filter.exitReason ?? "exited") !== "exited") conditions.push("exit_reason <> 'exited'");
   if (filter.before !== undefined) {
     conditions.push("id < ?");

@@ -48,6 +48,8 @@ export interface InvocationRow {
   readonly takeUs: number | null;
   readonly initUs: number | null;
   readonly runUs: number | null;
+  /** From the end of the run to the write of this row; the commit comes after it. */
+  readonly recordUs: number | null;
   readonly eventBytes: number | null;
   readonly answerBytes: number | null;
   /** How much was written, kept or not. */
@@ -98,6 +100,7 @@ const columns: Readonly<Record<InvocationField, string>> = {
   takeUs: "take_us",
   initUs: "init_us",
   runUs: "run_us",
+  recordUs: "record_us",
   eventBytes: "event_bytes",
   answerBytes: "answer_bytes",
   stdoutBytes: "stdout_bytes",

@@ -31,16 +31,16 @@ export interface Migration {
  *   start_kind      cold | pooled | warm
  *   container_id, exit_code, exit_signal, exit_reason
  *   queued_at_us, started_at_us, finished_at_us, exited_at_us
- *   queue_us, take_us, init_us, run_us
+ *   queue_us, take_us, init_us, run_us, record_us
  *   event_bytes, answer_bytes
  *   stdout_bytes, stdout_truncated, stderr_bytes, stderr_truncated
  *   error_code, error_name, error_message, error_stack
  *   stdout, stderr  BLOB, last: whatever stands behind a large value costs a walk through its pages
  *
  *   Indexes of invocations: a page of one filter, or of function or kind with status or of function with exit
- *   reason, is one descent and a short walk. Most invocations succeed, and most containers exit by
- *   themselves: the indexes by status and by exit reason leave these out, since each further index is a
- *   further page to write in each commit, and a walk over all finds many of them soon.
+ *   reason, is one descent and a short walk. Most invocations are of functions and succeed, and most
+ *   containers exit by themselves: the indexes by kind, by status and by exit reason leave these out, since
+ *   each further index is a further page to write in each commit, and a walk over all finds many of them soon.
  *
  * Words (kind, status, ...) have no CHECK: a new word would mean to copy a table of millions of rows.
  */
@@ -90,6 +90,7 @@ export const released: readonly Migration[] = [
         take_us INTEGER,
         init_us INTEGER,
         run_us INTEGER,
+        record_us INTEGER,
         event_bytes INTEGER,
         answer_bytes INTEGER,
         stdout_bytes INTEGER NOT NULL,
@@ -106,7 +107,8 @@ export const released: readonly Migration[] = [
 
       CREATE INDEX invocations_by_function ON invocations (function_name, id)
         WHERE function_name IS NOT NULL;
-      CREATE INDEX invocations_by_kind ON invocations (kind, id);
+      CREATE INDEX invocations_by_kind ON invocations (kind, id)
+        WHERE kind <> 'invoke';
       CREATE INDEX invocations_by_status ON invocations (status, id)
         WHERE status <> 'succeeded';
       CREATE INDEX invocations_by_kind_status ON invocations (kind, status, id)

@@ -143,24 +143,25 @@ export class Invocations {
     await Promise.all(this.#afterwork);
   }
 
-  async #recorded<T extends Outcome>(row: NewInvocation, run: Run<T>): Promise<Finished<T>> {
+  async #recorded<T extends Outcome>(queued: NewInvocation, run: Run<T>): Promise<Finished<T>> {
     const { store, writer } = this.#options;
     const startedAtUs = nowUs();
-    const started = { ...row, startedAtUs, queueUs: startedAtUs - row.queuedAtUs };
+    const started = { ...queued, startedAtUs, queueUs: startedAtUs - queued.queuedAtUs };
     const opened = this.#open(started);
-    const outcome = await this.#work(row.id, run);
+    const outcome = await this.#work(queued.id, run);
     const patch = outcomePatch(outcome);
     const { stdout, stderr, ...summary } = { ...blankInvocation, ...started, ...patch };
+    const recordUs = (): number => nowUs() - patch.finishedAtUs;
     opened[Symbol.dispose]();
     try {
       await writer.write(() => {
-        if (opened.isOnRecord) store.update(row.id, patch);
-        else store.insert({ ...summary, stdout, stderr });
+        if (opened.isOnRecord) store.update(summary.id, { ...patch, recordUs: recordUs() });
+        else store.insert({ ...summary, stdout, stderr, recordUs: recordUs() });
       });
     } finally {
-      this.#track(this.#end(row.id, outcome, run.permit));
+      this.#track(this.#end(summary.id, outcome, run.permit));
     }
-    const record = toInvocation(summary);
+    const record = toInvocation({ ...summary, recordUs: recordUs() });
     this.#options.onFinished(record);
     return { record, outcome };
   }
@@ -184,8 +185,11 @@ export class Invocations {
 
   async #work<T extends Outcome>(id: string, run: Run<T>): Promise<T | Outcome> {
     const { work, cancel, signal } = run;
-    const left = new RunletError("cancelled", "Invocation was cancelled: its caller went away");
-    const forward = (): void => cancel.abort(left);
+    const forward = (): void => {
+      cancel.abort(
+        new RunletError("cancelled", "Invocation was cancelled: its caller went away"),
+      );
+    };
     signal.addEventListener("abort", forward, { once: true });
     if (signal.aborted) forward();
     try {

@@ -28,6 +28,7 @@ export const blankInvocation: Omit<InvocationRow, "id" | "kind" | "status" | "qu
   takeUs: null,
   initUs: null,
   runUs: null,
+  recordUs: null,
   eventBytes: null,
   answerBytes: null,
   errorCode: null,
@@ -43,11 +44,12 @@ export const blankInvocation: Omit<InvocationRow, "id" | "kind" | "status" | "qu
 };
 
 /** What an outcome changes in its record. */
-export function outcomePatch(outcome: Outcome): InvocationPatch {
+export function outcomePatch(
+  outcome: Outcome,
+): Omit<InvocationPatch, "finishedAtUs"> & { readonly finishedAtUs: number } {
   const { failure, thrown, exit, stdout, stderr } = outcome;
   return {
     status: statusOf(outcome),
-    finishedAtUs: nowUs(),
     startKind: outcome.start ?? null,
     containerId: outcome.containerId ?? null,
     takeUs: outcome.takeUs ?? null,
@@ -66,6 +68,7 @@ export function outcomePatch(outcome: Outcome): InvocationPatch {
       stderrBytes: stderr.totalBytes,
       stderrTruncated: stderr.truncated,
     }),
+    finishedAtUs: nowUs(),
   };
 }
 

@@ -45,22 +45,31 @@ export function invokeRoutes(invoker: Invoker): OpenAPIHono {
 }
 
 function respond(answer: Answer): Response {
+  const { record, status } = answer;
+  const own: Record<string, string> = {
+    "content-type": answer.contentType,
+    "runlet-invocation-id": record.id,
+    "runlet-start": record.start ?? "cold",
+    "server-timing": serverTiming(record),
+  };
+  if (record.functionVersion !== undefined) {
+    own["runlet-function-version"] = String(record.functionVersion);
+  }
+  if (answer.truncated) own["runlet-truncated"] = "true";
+  // The type wants bytes of which nobody shares the memory; these are of a socket's own buffer.
+  const body = isBodiless(status) ? null : (answer.body as Uint8Array<ArrayBuffer>);
+  return new Response(body, { status, headers: merged(answer.headers, own) });
+}
+
+/** A plain object where the function has no headers of its own: `Headers` checks and sorts what needs neither. */
+function merged(given: Answer["headers"], own: Record<string, string>): Headers | Record<string, string> {
+  if (given.length === 0) return own;
   const headers = new Headers();
-  for (const [name, value] of answer.headers) {
+  for (const [name, value] of given) {
     if (!framing.has(name.toLowerCase())) headers.append(name, value);
   }
-  headers.set("content-type", answer.contentType);
-  headers.set("runlet-invocation-id", answer.record.id);
-  headers.set("runlet-start", answer.record.start ?? "cold");
-  if (answer.record.functionVersion !== undefined) {
-    headers.set("runlet-function-version", String(answer.record.functionVersion));
-  }
-  if (answer.truncated) headers.set("runlet-truncated", "true");
-  headers.set("server-timing", serverTiming(answer.record));
-  return new Response(isBodiless(answer.status) ? null : new Uint8Array(answer.body), {
-    status: answer.status,
-    headers,
-  });
+  for (const [name, value] of Object.entries(own)) headers.set(name, value);
+  return headers;
 }
 
 /** Headers that say how an answer travels, which is not the function's business. */

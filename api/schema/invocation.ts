@@ -39,6 +39,7 @@ export const invocation = z
     takeUs: duration.optional(),
     initUs: duration.optional(),
     runUs: duration.optional(),
+    recordUs: duration.optional(),
     eventBytes: z.number().int().optional(),
     answerBytes: z.number().int().optional(),
     error: z

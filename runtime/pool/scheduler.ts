@@ -42,8 +42,10 @@ export class Scheduler {
   async acquire(signal?: AbortSignal): Promise<Permit> {
     signal?.throwIfAborted();
     const { concurrency, queueLimit, queueTimeoutMs } = this.#options;
-    const isFull = this.#queue.pending >= concurrency && this.#queue.size >= queueLimit;
-    if (isFull) throw refused(`${queueLimit} invocations are waiting already`);
+    if (this.#queue.pending < concurrency && this.#queue.size === 0) return this.#enter();
+    if (this.#queue.size >= queueLimit) {
+      throw refused(`${queueLimit} invocations are waiting already`);
+    }
     using wait = startDeadline("wait for a free container slot", queueTimeoutMs, signal);
     const granted = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();
@@ -63,6 +65,13 @@ export class Scheduler {
       if (!wait.signal.aborted) throw error;
       throw refused(`no container slot became free within ${queueTimeoutMs} ms`);
     }
+    return { [Symbol.dispose]: () => released.resolve() };
+  }
+
+  /** Where there is room p-queue starts at once, and there is no wait to bound. */
+  #enter(): Permit {
+    const released = Promise.withResolvers<void>();
+    void this.#queue.add(async () => await released.promise);
     return { [Symbol.dispose]: () => released.resolve() };
   }
 

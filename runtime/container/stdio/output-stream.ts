@@ -54,12 +54,17 @@ export class OutputStream implements Output {
   #readNow(limitBytes: number): Buffer | undefined {
     // A closed descriptor's number may be somebody else's by now.
     if (this.#socket.destroyed) return undefined;
+    // An empty pipe is told by an error, mostly, and what makes errors dear is their stack.
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     try {
       const count = readSync(this.#fd, scratch, 0, limitBytes, null);
       return count === 0 ? undefined : Buffer.from(scratch.subarray(0, count));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EAGAIN") return undefined;
       throw error;
+    } finally {
+      Error.stackTraceLimit = stackTraceLimit;
     }
   }
 }
