@@ -71,6 +71,8 @@ function gaugePool(registry: Registry, pool: Pool): void {
     });
     registry.registerMetric(made);
   }
+  const retired = "Used containers that wait for their end";
+  gauge(registry, { name: "runlet_pool_retired", help: retired, read: () => pool.retired });
   const warm = "Idle containers that are kept for their function";
   gauge(registry, { name: "runlet_pool_warm", help: warm, read: () => pool.idleWarm });
 }

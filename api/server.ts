@@ -72,6 +72,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       floor: config.poolFloor,
       maxMembers: config.poolMax,
       maxAgeMs: config.poolMaxAgeMs,
+      maxRetired: config.maxConcurrency,
     }),
   );
   const imageStore = new ImageStore({ directory: config.imagesDir });

@@ -9,8 +9,7 @@ import { isolators } from "./peers/names.ts";
 /** More than twice the chunk, so that no refill begins within it. */
 const stock = 16;
 const chunk = 5;
-/** A server that has just been started has not compiled its own code yet. */
-const warmUps = 50;
+const warmUps = 20;
 
 /** An invocation over HTTP in a container that nobody used before, taken from a full stock. */
 export const fresh: Bench = {
@@ -23,6 +22,7 @@ export const fresh: Bench = {
     const { runs } = context;
     const floor = Math.min(stock, 3 * runs);
     const server = await startServer(context, { RUNLET_POOL_FLOOR: String(floor) });
+    await server.heat();
     const path = await server.deploy("fresh");
     const load = server.load(1);
     const runlet = {

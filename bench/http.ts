@@ -21,6 +21,7 @@ export const http: Bench = {
   run: async (context) => {
     const { runs, windowMs, signal, stack } = context;
     const server = await startServer(context);
+    await server.heat();
     const path = await server.deploy("reuse");
     const subjects = [{ name: "runlet", path, load: server.load(mainLevel) }];
     for (const [name, { url }] of await context.peers.httpServers()) {

@@ -18,6 +18,7 @@ export const reuse: Bench = {
   run: async (context) => {
     const { runs, signal, stack } = context;
     const server = await startServer(context);
+    await server.heat();
     const path = await server.deploy("reuse");
     const loads = [{ name: "runlet", path, load: server.load(1) }];
     for (const [name, { url }] of await context.peers.httpServers()) {

@@ -1,7 +1,7 @@
 import { endInTime } from "../../runtime/container/program.ts";
 import type { Exit } from "../../runtime/container/exit.ts";
 import { Capture } from "../../runtime/container/stdio/capture.ts";
-import type { GuestAnswer, GuestTask, Reply } from "../../runtime/guest/guest.ts";
+import type { Guest, GuestAnswer, GuestTask, Reply } from "../../runtime/guest/guest.ts";
 import type { Pool, PoolClass, PoolTaken } from "../../runtime/pool/pool.ts";
 import { RunletError } from "./errors.ts";
 import { failureOfExit, type Outcome } from "./outcome.ts";
@@ -19,6 +19,8 @@ export interface HandlerRunOptions {
   version: StoredVersion;
   /** The version's code as a guest is given it; asked for where a container has it not yet. */
   task: () => Promise<GuestTask>;
+  /** Loads the version into a container ahead of its next call. */
+  load: (guest: Guest) => Promise<void>;
   signal: AbortSignal;
 }
 
@@ -47,10 +49,11 @@ export async function runHandler(
 ): Promise<HandlerOutcome> {
   const { pool, poolClass, version, signal } = options;
   const key = versionKey(version);
+  const load = version.config.isolation === "fresh" ? options.load : undefined;
   let lastWords: string | undefined;
   for (let left = maxContainers; left > 0; left--) {
     const takeStart = performance.now();
-    const taken = await pool.take({ class: poolClass, key, signal });
+    const taken = await pool.take({ class: poolClass, key, load, signal });
     const run = new HandlerRun(options, taken, elapsedUs(takeStart));
     const outcome = await run.call(event);
     if (outcome !== undefined) return outcome;
@@ -146,7 +149,10 @@ class HandlerRun {
       pool.keepWarm(versionKey(version), guest, version.config.keepAliveMs);
       return {};
     }
-    return { end: async () => await guest.finish() };
+    const end = async (isUrgent: boolean): Promise<Exit> => {
+      return isUrgent ? await guest.finish() : await pool.retire(guest);
+    };
+    return { end };
   }
 
   #failed(reply: Unanswered, timeoutMs: number): HandlerOutcome {

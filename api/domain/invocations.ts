@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { v7 as uuidv7 } from "uuid";
 import { nowUs } from "../../runtime/clock.ts";
 import { untilAborted } from "../../runtime/deadline.ts";
@@ -54,9 +54,6 @@ interface Live {
 
 /** How long an invocation runs before it is on record as running. */
 const openAfterMs = 20;
-
-/** How long the end of a container waits for the answer to leave. */
-const endAfterMs = 5;
 
 /** Every call and every execution, running or past: admission, record, cancelling. */
 export class Invocations {
@@ -186,9 +183,7 @@ export class Invocations {
   async #work<T extends Outcome>(id: string, run: Run<T>): Promise<T | Outcome> {
     const { work, cancel, signal } = run;
     const forward = (): void => {
-      cancel.abort(
-        new RunletError("cancelled", "Invocation was cancelled: its caller went away"),
-      );
+      cancel.abort(new RunletError("cancelled", "Invocation was cancelled: its caller went away"));
     };
     signal.addEventListener("abort", forward, { once: true });
     if (signal.aborted) forward();
@@ -204,15 +199,18 @@ export class Invocations {
   }
 
   /**
-   * Where the container ends after the answer, its exit is added to the record then and its slot freed. Its end
-   * costs processor time, so the answer is let out first unless somebody waits for the slot.
+   * Where the container ends after the answer, its exit is added to the record then. Its slot is free before
+   * that unless somebody waits for one: then it ends at once, and there are never more containers than slots.
    */
   async #end(id: string, { end, exit: known }: Outcome, permit: Permit): Promise<void> {
-    using _slot = permit;
+    using slot = permit;
     if (end === undefined) return;
     const { store, writer, scheduler } = this.#options;
-    if (scheduler.waiting === 0) await sleep(endAfterMs);
-    const exit = await end();
+    const isUrgent = scheduler.waiting > 0;
+    if (!isUrgent) slot[Symbol.dispose]();
+    // The answer leaves first.
+    await nextTurn();
+    const exit = await end(isUrgent);
     if (known === undefined) await writer.write(() => store.update(id, exitPatch(exit)));
   }
 

@@ -8,7 +8,7 @@ import type { Machine } from "../../runtime/machine.ts";
 import type { Pool } from "../../runtime/pool/pool.ts";
 import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.ts";
 import { poolClassOf } from "./pool-class.ts";
-import type { GuestTask } from "../../runtime/guest/guest.ts";
+import type { Guest, GuestTask } from "../../runtime/guest/guest.ts";
 import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
 import { runCommand } from "./program-run.ts";
@@ -103,8 +103,9 @@ export class Invoker {
     }
     const event = { id, contentType: request.contentType, body: request.event };
     const task = async (): Promise<GuestTask> => await stocking.task(version);
+    const load = async (guest: Guest): Promise<void> => await stocking.load(guest, version);
     const poolClass = await poolClassOf(version.config, images);
-    return await runHandler({ pool, poolClass, version, task, signal }, event);
+    return await runHandler({ pool, poolClass, version, task, load, signal }, event);
   }
 
   /** The function's own bound, where it has one; a new version may bring another. */

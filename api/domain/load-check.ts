@@ -8,7 +8,7 @@ const shownOutputBytes = 16_384;
 
 /** Loads a function once without calling it. @throws `invalid_argument` with what the code did. */
 export async function checkLoad(
-  options: Omit<HandlerRunOptions, "version"> & { limits: FunctionConfig },
+  options: Omit<HandlerRunOptions, "version" | "load"> & { limits: FunctionConfig },
   name: string,
 ): Promise<void> {
   const { pool, poolClass, task, limits, signal } = options;

@@ -23,8 +23,8 @@ export interface Outcome {
   readonly takeUs?: number;
   readonly initUs?: number;
   readonly runUs?: number;
-  /** The container's end, where it comes after the answer. */
-  readonly end?: () => Promise<Exit>;
+  /** The container's end, where it comes after the answer: soon, or at once where somebody waits for its slot. */
+  readonly end?: (isUrgent: boolean) => Promise<Exit>;
 }
 
 /** The status that a record gets. */

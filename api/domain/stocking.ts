@@ -1,4 +1,5 @@
 import { LRUCache } from "lru-cache";
+import { endInTime } from "../../runtime/container/program.ts";
 import type { Guest, GuestTask } from "../../runtime/guest/guest.ts";
 import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { Pool } from "../../runtime/pool/pool.ts";
@@ -36,7 +37,7 @@ export class Stocking {
     const poolClass = await poolClassOf(version.config, images);
     pool.fill(poolClass);
     const count = version.config.provisioned;
-    const load = async (guest: Guest): Promise<void> => await this.#load(guest, version);
+    const load = async (guest: Guest): Promise<void> => await this.load(guest, version);
     pool.provision(poolClass, { key: versionKey(version), count, load });
   }
 
@@ -57,8 +58,10 @@ export class Stocking {
     return task;
   }
 
-  async #load(guest: Guest, version: StoredVersion): Promise<void> {
+  /** Loads a version into a container ahead of its next call. @throws `function_error` where it does not load. */
+  async load(guest: Guest, version: StoredVersion): Promise<void> {
     guest.limit(version.config);
+    using _limit = endInTime(guest.init, loadTimeoutMs);
     const loaded = await guest.load(await this.task(version));
     if (loaded.kind === "answered") return;
     const { failure } = failureOf(loaded, loadTimeoutMs);

@@ -62,7 +62,10 @@ function respond(answer: Answer): Response {
 }
 
 /** A plain object where the function has no headers of its own: `Headers` checks and sorts what needs neither. */
-function merged(given: Answer["headers"], own: Record<string, string>): Headers | Record<string, string> {
+function merged(
+  given: Answer["headers"],
+  own: Record<string, string>,
+): Headers | Record<string, string> {
   if (given.length === 0) return own;
   const headers = new Headers();
   for (const [name, value] of given) {

@@ -1,13 +1,15 @@
 import { poll } from "../../runtime/deadline.ts";
 
 const stockTimeoutMs = 300_000;
+const gauges = ["ready", "target", "starting", "retired"].map((name) => `runlet_pool_${name}`);
 
-/** Waits until a server has so many containers ready in stock, and none that is starting. */
+/** Waits until a server has so many containers ready, as many as it aims at, and neither starts nor ends any. */
 export async function untilStocked(url: string, count: number, signal: AbortSignal): Promise<void> {
   const isFull = async (): Promise<true | undefined> => {
     const metrics = await readMetrics(url, signal);
-    const isQuiet = sumOf(metrics, "runlet_pool_starting") === 0;
-    return isQuiet && sumOf(metrics, "runlet_pool_ready") >= count ? true : undefined;
+    const [ready = 0, target = 0, ...underWay] = gauges.map((name) => sumOf(metrics, name));
+    const isQuiet = underWay.every((containers) => containers === 0);
+    return isQuiet && ready >= Math.max(count, target) ? true : undefined;
   };
   await poll(`see ${count} containers in stock`, isFull, {
     timeoutMs: stockTimeoutMs,

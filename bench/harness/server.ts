@@ -10,8 +10,12 @@ import { type Child, startChild } from "./child.ts";
 import { HttpLoad } from "./http-load.ts";
 import { imagesDir } from "./images.ts";
 import { untilStocked } from "./pool-state.ts";
-import { source } from "./workload.ts";
+import { rateOf } from "./rate.ts";
+import { event, source } from "./workload.ts";
 
+/** Until V8 has nothing left to compile, some 20,000 invocations. */
+const heatWindows = 4;
+const heatConnections = 4;
 const startTimeoutMs = 15 * 60_000;
 const entry = join(import.meta.dirname, "../../api/server.ts");
 
@@ -24,13 +28,15 @@ export interface Server extends AsyncDisposable {
   load(connections: number): HttpLoad;
   /** Waits until so many containers are in stock and nothing starts. */
   stocked(count: number): Promise<void>;
+  /** Has the server compile its own code, as one that has served for a while has: invokes a function again and again. */
+  heat(): Promise<void>;
   /** Waits until no container is left. */
   empty(): Promise<void>;
 }
 
 /** Starts a server for the rest of a bench. `env` is what differs from the default configuration. */
 export async function startServer(
-  { directory, signal, stack, progress }: Context,
+  { directory, windowMs, signal, stack, progress }: Context,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Server> {
   progress("starting a server");
@@ -60,16 +66,25 @@ export async function startServer(
   return {
     pid: child.pid,
     client,
-    deploy: async (isolation) => {
-      const spec: FunctionSpecInput = { runtime: "node", isolation, code: { source } };
-      await client.deploy(isolation, spec);
-      return `/v1/functions/${isolation}/invocations`;
+    deploy: async (isolation) => await deploy(client, isolation),
+    heat: async () => {
+      progress("letting the server compile its own code");
+      const path = await deploy(client, "reuse");
+      using load = new HttpLoad(url, heatConnections, signal);
+      const one = async (): Promise<number> => await load.time(path, event);
+      await rateOf(one, { concurrency: heatConnections, windowMs: heatWindows * windowMs, signal });
     },
     load: (connections) => stack.use(new HttpLoad(url, connections, signal)),
     stocked: async (count) => await untilStocked(url, count, signal),
     empty: async () => await untilEmpty(join(stateDir, "containers"), signal),
     [Symbol.asyncDispose]: async () => await child[Symbol.asyncDispose](),
   };
+}
+
+async function deploy(client: Client, isolation: "fresh" | "reuse"): Promise<string> {
+  const spec: FunctionSpecInput = { runtime: "node", isolation, code: { source } };
+  await client.deploy(isolation, spec);
+  return `/v1/functions/${isolation}/invocations`;
 }
 
 async function untilEmpty(root: string, signal: AbortSignal): Promise<void> {

@@ -55,15 +55,15 @@ export async function runProgram(
 }
 
 /** Ends a container at its timeout or when the signal aborts, until it is disposed. */
-export function endInTime(init: Init, timeoutMs: number, signal: AbortSignal): Disposable {
+export function endInTime(init: Init, timeoutMs: number, signal?: AbortSignal): Disposable {
   const timer = setTimeout(() => void init.terminate("timeout"), timeoutMs);
   const cancel = (): void => void init.terminate("cancelled");
-  signal.addEventListener("abort", cancel, { once: true });
-  if (signal.aborted) cancel();
+  signal?.addEventListener("abort", cancel, { once: true });
+  if (signal?.aborted) cancel();
   return {
     [Symbol.dispose](): void {
       clearTimeout(timer);
-      signal.removeEventListener("abort", cancel);
+      signal?.removeEventListener("abort", cancel);
     },
   };
 }

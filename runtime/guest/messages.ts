@@ -19,8 +19,9 @@ export type TaskEntry =
   | { readonly path: string; readonly link: string };
 
 /**
- * Has a runner go once through all that a load and an invocation need, so that the first real ones find it
- * loaded and compiled. For stock only: a guest that is asked at once gains nothing. Never after `load`.
+ * Has a runner go through all that a load and an invocation need, so that the first real ones find it loaded
+ * and compiled; sent again, through an invocation only. For stock: a guest that is asked at once gains nothing.
+ * Never after `load`.
  */
 export interface WarmMessage {
   readonly type: "warm";

@@ -14,6 +14,12 @@ export class Demand {
     this.#forget(second);
   }
 
+  /** How many there were in the window. */
+  count(nowMs: number): number {
+    this.#forget(Math.floor(nowMs / 1000));
+    return this.#takes.values().reduce((sum, takes) => sum + takes, 0);
+  }
+
   /** The busiest second of the window. */
   peakPerSecond(nowMs: number): number {
     this.#forget(Math.floor(nowMs / 1000));

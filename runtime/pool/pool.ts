@@ -1,8 +1,12 @@
+import type { Exit } from "../container/exit.ts";
 import { RunletError } from "../errors.ts";
 import { Guest, stockLimits } from "../guest/guest.ts";
 import type { GuestRuntime } from "../guest/program.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
+import { Primed } from "./primed.ts";
+import { Quiet } from "./quiet.ts";
+import { Retired } from "./retired.ts";
 import { Starts } from "./starts.ts";
 import { Stock, type StockState, type Taken } from "./stock.ts";
 import { WarmSet } from "./warm-set.ts";
@@ -34,12 +38,16 @@ export interface PoolOptions {
   maxMembers: number;
   /** A member older than this is replaced, milliseconds. */
   maxAgeMs: number;
+  /** Used containers that may wait for their end. */
+  maxRetired: number;
 }
 
 export interface TakeOptions {
   class: PoolClass;
   /** The function version, to find a container that is warm for it. */
   key: string;
+  /** Loads the function into a container ahead of its next call. @throws where it cannot be loaded. */
+  load?: ((guest: Guest) => Promise<void>) | undefined;
   signal: AbortSignal;
 }
 
@@ -54,13 +62,23 @@ export interface PoolTaken {
 const readyTimeoutMs = 30_000;
 const trimEveryMs = 5000;
 
+/** How long takes must have paused before used containers are ended and new ones are primed. */
+const quietMs = 30;
+
+/** Of all members, how many may have a function loaded that they were not asked to have. */
+const primedShare = 0.5;
+
 /** All started, unused containers by class, and those that are kept warm for a function version. */
 export class Pool implements AsyncDisposable {
   readonly #options: PoolOptions;
   readonly #starts: Starts;
   readonly #stocks = new Map<string, Stock>();
   readonly #provisioned = new Map<string, Stock>();
+  /** The one that was asked for last comes last. */
+  readonly #primed = new Map<string, Primed>();
   readonly #warm: WarmSet;
+  readonly #retired: Retired;
+  readonly #quiet: Quiet;
   readonly #ending = new Set<Promise<unknown>>();
   readonly #ticker: NodeJS.Timeout;
   #isClosed = false;
@@ -72,15 +90,24 @@ export class Pool implements AsyncDisposable {
       maxIdle: () => options.maxMembers,
       discard: (guest) => this.discard(guest),
     });
+    this.#retired = new Retired({ maxWaiting: options.maxRetired });
+    this.#quiet = new Quiet({ pauseMs: quietMs, work: () => void this.#tidy() });
     this.#ticker = setInterval(() => this.#trim(), trimEveryMs);
     this.#ticker.unref();
   }
 
-  /** The stocks by class, for metrics and readiness. */
+  /** The stocks by class, and those of functions by version, for metrics and readiness. */
   get states(): ReadonlyMap<string, StockState> {
-    return new Map(
-      [...this.#stocks, ...this.#provisioned].map(([key, stock]) => [key, stock.state]),
-    );
+    const states = new Map<string, StockState>();
+    for (const [key, stock] of this.#stocks) states.set(key, stock.state);
+    for (const [key, stock] of this.#provisioned) states.set(`${key} provisioned`, stock.state);
+    for (const [key, primed] of this.#primed) states.set(`${key} primed`, primed.state);
+    return states;
+  }
+
+  /** Used containers that wait for their end. */
+  get retired(): number {
+    return this.#retired.size;
   }
 
   get idleWarm(): number {
@@ -92,21 +119,27 @@ export class Pool implements AsyncDisposable {
    * the next that is started.
    * @throws the start's own error, the signal's reason, `unavailable` while the pool closes.
    */
-  async take({ class: poolClass, key, signal }: TakeOptions): Promise<PoolTaken> {
+  async take(options: TakeOptions): Promise<PoolTaken> {
     if (this.#isClosed) throw closing();
+    const { key, signal } = options;
+    this.#quiet.disturb();
     const warm = this.#warm.take(key);
     if (warm !== undefined) return { guest: warm, start: "warm", isLoaded: true };
-    const provisioned = this.#provisioned.get(key);
-    if (provisioned !== undefined && provisioned.state.ready > 0) {
-      return { ...(await provisioned.take(signal)), isLoaded: true };
-    }
-    return { ...(await this.#stockOf(poolClass).take(signal)), isLoaded: false };
+    const loaded = this.#provisioned.get(key)?.takeReady() ?? this.#takePrimed(options);
+    if (loaded !== undefined) return { guest: loaded, start: "pooled", isLoaded: true };
+    return { ...(await this.#stockOf(options.class).take(signal)), isLoaded: false };
   }
 
   /** Keeps a used container for the next event of the same function version. */
   keepWarm(key: string, guest: Guest, keepAliveMs: number): void {
     if (this.#isClosed || !guest.isAlive) this.discard(guest);
     else this.#warm.give(key, guest, keepAliveMs);
+  }
+
+  /** Lets a used container exit by itself when nobody is in a hurry; answers how it did. */
+  async retire(guest: Guest): Promise<Exit> {
+    this.#quiet.ask();
+    return await this.#retired.add(guest);
   }
 
   /** Puts away a container in the background. */
@@ -139,6 +172,7 @@ export class Pool implements AsyncDisposable {
   /** Forgets what is kept for a function version. */
   forget(key: string): void {
     this.#warm.dropKey(key);
+    this.#dropPrimed(key);
     this.#provisioned.get(key)?.close(closing());
     this.#provisioned.delete(key);
   }
@@ -147,7 +181,10 @@ export class Pool implements AsyncDisposable {
     this.#isClosed = true;
     clearInterval(this.#ticker);
     for (const stock of this.#allStocks()) stock.close(closing());
+    for (const key of this.#primed.keys()) this.#dropPrimed(key);
     this.#warm.clear();
+    this.#quiet[Symbol.dispose]();
+    await this.#retired.endWhile(() => true);
     await this.#starts.idle();
     while (this.#ending.size > 0) await Promise.all(this.#ending);
   }
@@ -181,6 +218,8 @@ export class Pool implements AsyncDisposable {
         else await load(guest);
       },
       discard: (guest) => this.discard(guest),
+      // Functions that found too few to have some primed get theirs now.
+      onReady: () => this.#quiet.ask(),
     });
   }
 
@@ -189,11 +228,59 @@ export class Pool implements AsyncDisposable {
     const { floor, maxMembers } = this.#options;
     let left = maxMembers - this.#warm.size;
     for (const other of this.#allStocks()) if (other !== stock) left -= other.held;
+    for (const primed of this.#primed.values()) left -= primed.held;
     const ceiling = Math.max(0, left);
     return { floor: Math.min(floor, ceiling), ceiling };
   }
 
+  /** What a pause is for: ends first, since they make room. */
+  async #tidy(): Promise<void> {
+    let isInterrupted = false;
+    const mayGoOn = (): boolean => {
+      isInterrupted ||= !this.#quiet.isCalm;
+      return !isInterrupted;
+    };
+    await this.#retired.endWhile(mayGoOn);
+    for (const primed of this.#primed.values()) await primed.replenish(mayGoOn);
+    if (isInterrupted && !this.#isClosed) this.#quiet.ask();
+  }
+
+  #takePrimed({ key, class: poolClass, load }: TakeOptions): Guest | undefined {
+    if (load === undefined) return undefined;
+    this.#quiet.ask();
+    const primed = this.#primed.get(key) ?? this.#newPrimed(poolClass, load);
+    this.#primed.delete(key);
+    this.#primed.set(key, primed);
+    return primed.take();
+  }
+
+  #newPrimed(poolClass: PoolClass, load: (guest: Guest) => Promise<void>): Primed {
+    const primed: Primed = new Primed({
+      most: () => this.#mostPrimed(primed),
+      takeStocked: () => this.#stockOf(poolClass).takeReady(),
+      load,
+      discard: (guest) => this.discard(guest),
+    });
+    return primed;
+  }
+
+  /** What other functions hold is no longer to be had. */
+  #mostPrimed(primed: Primed): number {
+    let left = Math.floor(this.#options.maxMembers * primedShare);
+    for (const other of this.#primed.values()) if (other !== primed) left -= other.held;
+    return Math.max(0, left);
+  }
+
+  #dropPrimed(key: string): void {
+    this.#primed.get(key)?.close();
+    this.#primed.delete(key);
+  }
+
   #trim(): void {
+    for (const [key, primed] of this.#primed) {
+      if (primed.isIdle) this.#dropPrimed(key);
+      else primed.rest();
+    }
     for (const stock of this.#allStocks()) stock.trim();
   }
 

@@ -64,11 +64,51 @@ test("a provisioned function is loaded before it is called", async () => {
   await using server = await startTestServer({ overrides: { poolMax: 4 } });
   const at = "const loadedAt = Date.now(); export const handler = () => loadedAt;";
   await server.client.deploy("early", { runtime: "node", provisioned: 1, code: { source: at } });
-  await stocked(server, 1, "early:1");
+  await stocked(server, 1, "early:1 provisioned");
   const calledAt = Date.now();
   const { start, body } = await server.client.invoke("early");
   assert.equal(start, "pooled");
   assert.ok(Number(text(body)) < calledAt);
+});
+
+test("a busy function finds its code loaded in a container that nobody used", async () => {
+  await using server = await startTestServer({ overrides: { poolFloor: 2, poolMax: 6 } });
+  const at =
+    "const loadedAt = Date.now(); let calls = 0; export const handler = () => [++calls, loadedAt];";
+  await server.client.deploy("busy", { runtime: "node", code: { source: at } });
+  for (let call = 0; call < 2; call++) await server.client.invoke("busy");
+  for (let call = 0; call < 2; call++) {
+    await stocked(server, 1, "busy:1 primed");
+    const calledAt = Date.now();
+    const { start, body } = await server.client.invoke("busy");
+    const [calls, loadedAt] = JSON.parse(text(body)) as [number, number];
+    assert.deepEqual([start, calls], ["pooled", 1]);
+    assert.ok(loadedAt < calledAt);
+  }
+  const { items } = await server.client.invocations({ function: "busy" });
+  assert.equal(new Set(items.map(({ containerId }) => containerId)).size, 4);
+  assert.ok(items[0] !== undefined && items[0].initUs === undefined, "nothing was loaded for it");
+});
+
+test("a function that is deployed again never runs in what was loaded for the version before", async () => {
+  await using server = await startTestServer({ overrides: { poolFloor: 2, poolMax: 6 } });
+  await server.client.deploy("says", says("old"));
+  for (let call = 0; call < 2; call++) await server.client.invoke("says");
+  await stocked(server, 1, "says:1 primed");
+  await server.client.deploy("says", says("new"));
+  assert.equal(text((await server.client.invoke("says")).body), "new");
+});
+
+test("a used container is ended once nobody is in a hurry, and its exit is on record", async () => {
+  await using server = await startTestServer({ overrides: { poolFloor: 2, poolMax: 4 } });
+  await server.client.deploy("counter", counter);
+  const { invocationId } = await server.client.invoke("counter");
+  const probe = async (): Promise<string | undefined> => {
+    return (await server.client.invocation(invocationId)).exitReason;
+  };
+  assert.equal(await poll("see its exit", probe, { timeoutMs }), "exited");
+  const metrics = await (await server.fetch("/metrics")).text();
+  assert.match(metrics, /^runlet_pool_retired 0$/m);
 });
 
 test("members that are killed from outside at random under load cost no caller an error", async () => {
@@ -108,6 +148,10 @@ test("a function that takes more memory than it may is ended with reason oom", a
   const { items } = await server.client.invocations({ function: "hog" });
   assert.equal(items[0]?.exitReason, "oom");
 });
+
+function says(what: string): FunctionSpecInput {
+  return { runtime: "node", code: { source: `export const handler = () => "${what}";` } };
+}
 
 /** A random member of a stock. A sandbox that is coming up is stopped for a moment, too: a member is so for longer. */
 async function anyMember(server: TestServer): Promise<number> {

@@ -17,7 +17,7 @@ import { describeLoadError, describeThrown } from "./failure.ts";
 import { loadHandler } from "./handler.ts";
 import { hideEvalGlobals, ownStdio } from "./process.ts";
 import { writeTask } from "./task.ts";
-import { warmUp } from "./warm.ts";
+import { Practice } from "./warm.ts";
 
 const channelDescriptor = 3;
 const unparsableExitCode = 70;
@@ -36,16 +36,18 @@ export function startRunner(): void {
   // Node sets one of them again when the script that is running now ends.
   queueMicrotask(hideEvalGlobals);
   const socket = new Socket({ fd: channelDescriptor });
-  const runner = new Runner(socket);
-  socket.on("data", (chunk) => runner.receive(chunk));
+  const practice = new Practice(() => new Runner(() => undefined));
+  const runner = new Runner((chunk) => void socket.write(chunk), practice);
+  socket.on("data", (chunk) => void runner.receive(chunk));
   for (const end of ["end", "error", "close"]) socket.on(end, () => exit(0));
   process.on("uncaughtExceptionMonitor", (error) => runner.lastWords(error));
   runner.sayHello();
 }
 
 class Runner {
-  readonly #socket: Socket;
+  readonly #write: (chunk: Uint8Array) => void;
   readonly #decoder = new FrameDecoder();
+  readonly #practice: Practice | undefined;
   readonly #frames: Frame[] = [];
   #isWorking = false;
   #isLoaded = false;
@@ -54,8 +56,9 @@ class Runner {
   /** The invocation whose handler runs. */
   #running: string | undefined;
 
-  constructor(socket: Socket) {
-    this.#socket = socket;
+  constructor(write: (chunk: Uint8Array) => void, practice?: Practice) {
+    this.#write = write;
+    this.#practice = practice;
   }
 
   sayHello(): void {
@@ -67,7 +70,8 @@ class Runner {
     });
   }
 
-  receive(chunk: Uint8Array): void {
+  /** Settles when what has arrived is worked off. */
+  async receive(chunk: Uint8Array): Promise<void> {
     try {
       this.#decoder.push(chunk);
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
@@ -76,7 +80,7 @@ class Runner {
     } catch (error) {
       giveUp((error as Error).message);
     }
-    void this.#work();
+    await this.#work();
   }
 
   /** Tells the host about an error that ends the process while a handler runs. */
@@ -107,7 +111,7 @@ class Runner {
   }
 
   async #warm(): Promise<void> {
-    await warmUp();
+    await this.#practice?.round();
     this.#send({ type: "warmed" });
   }
 
@@ -147,7 +151,7 @@ class Runner {
   }
 
   #send(message: GuestMessage, body?: Uint8Array): void {
-    for (const chunk of encodeFrame(message, body, limits)) this.#socket.write(chunk);
+    for (const chunk of encodeFrame(message, body, limits)) this.#write(chunk);
   }
 }
 

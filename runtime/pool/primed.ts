@@ -1,0 +1,117 @@
+import type { Guest } from "../guest/guest.ts";
+import { Demand } from "./demand.ts";
+import type { StockState } from "./stock.ts";
+
+export interface PrimedOptions {
+  /** How many there may be now; asked anew each time, since members are shared with other functions. */
+  most: () => number;
+  /** Takes a container from stock, if one waits there. */
+  takeStocked: () => Guest | undefined;
+  /** Loads the function. @throws where it cannot be loaded. */
+  load: (guest: Guest) => Promise<void>;
+  /** Puts away a container that will not be used; must not throw. */
+  discard: (guest: Guest) => void;
+}
+
+/** Calls within the window of demand from which on a function is worth a container of its own. */
+const busyFrom = 2;
+
+/** How long they all stay thawed: what was asked for is often asked for again. */
+const restAfterMs = 2000;
+
+/**
+ * Containers from stock that have the code of one busy function loaded already, so that its next caller waits
+ * for the handler only. Each is for one invocation all the same.
+ */
+export class Primed {
+  readonly #options: PrimedOptions;
+  readonly #ready: Guest[] = [];
+  readonly #demand = new Demand();
+  #lastTakeMs = 0;
+  #isPriming = false;
+  #isClosed = false;
+
+  constructor(options: PrimedOptions) {
+    this.#options = options;
+  }
+
+  /** Containers that wait here or are about to. */
+  get held(): number {
+    return this.#ready.length + (this.#isPriming ? 1 : 0);
+  }
+
+  get state(): StockState {
+    const starting = this.#isPriming ? 1 : 0;
+    return {
+      ready: this.#ready.length,
+      starting,
+      waiting: 0,
+      target: this.#target(),
+      error: undefined,
+    };
+  }
+
+  /** Whether nobody has asked of late. */
+  get isIdle(): boolean {
+    return this.#demand.count(Date.now()) === 0;
+  }
+
+  /** Stops all but the next where they stand, unless somebody has just asked. */
+  rest(): void {
+    if (Date.now() - this.#lastTakeMs < restAfterMs) return;
+    for (const guest of this.#ready.slice(1)) guest.freeze();
+  }
+
+  /** The next one, if there is one; asking is what keeps them coming. */
+  take(): Guest | undefined {
+    this.#lastTakeMs = Date.now();
+    this.#demand.record(this.#lastTakeMs);
+    for (let guest = this.#ready.shift(); guest !== undefined; guest = this.#ready.shift()) {
+      if (guest.isAlive) return guest;
+      this.#options.discard(guest);
+    }
+    return undefined;
+  }
+
+  /** Readies what the demand asks for, one after the other, for as long as it may go on. */
+  async replenish(mayGoOn: () => boolean): Promise<void> {
+    if (this.#isPriming) return;
+    this.#isPriming = true;
+    try {
+      while (mayGoOn() && !this.#isClosed && this.#ready.length < this.#target()) {
+        const guest = this.#options.takeStocked();
+        if (guest === undefined || !(await this.#prime(guest))) return;
+      }
+    } finally {
+      this.#isPriming = false;
+    }
+  }
+
+  /** Puts all of them away, for good. */
+  close(): void {
+    this.#isClosed = true;
+    for (const guest of this.#ready.splice(0)) this.#options.discard(guest);
+  }
+
+  #target(): number {
+    const now = Date.now();
+    if (this.#demand.count(now) < busyFrom) return 0;
+    return Math.min(this.#demand.peakPerSecond(now), this.#options.most());
+  }
+
+  async #prime(guest: Guest): Promise<boolean> {
+    try {
+      await this.#options.load(guest);
+    } catch {
+      // Whoever calls the function next is told why it does not load.
+      this.#options.discard(guest);
+      return false;
+    }
+    if (this.#isClosed) {
+      this.#options.discard(guest);
+      return false;
+    }
+    this.#ready.push(guest);
+    return true;
+  }
+}
