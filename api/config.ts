@@ -19,7 +19,7 @@ const environment = z.object({
   RUNLET_POOL_FLOOR: z.coerce.number().int().min(0).default(2),
   RUNLET_POOL_MAX: z.coerce.number().int().min(0).default(defaultPoolMax()),
   RUNLET_POOL_MAX_AGE_MS: count.default(600_000),
-  RUNLET_MAX_STARTS: count.default(availableParallelism()),
+  RUNLET_MAX_STARTS: count.default(2 * availableParallelism()),
   RUNLET_MAX_CONCURRENCY: count.default(Math.max(4, availableParallelism() * 2)),
   RUNLET_QUEUE_LIMIT: z.coerce.number().int().min(0).default(1000),
   RUNLET_QUEUE_TIMEOUT_MS: count.default(30_000),

@@ -200,13 +200,14 @@ export class Invocations {
 
   /**
    * Where the container ends after the answer, its exit is added to the record then. Its slot is free before
-   * that unless somebody waits for one: then it ends at once, and there are never more containers than slots.
+   * that unless somebody waits for one, or there was nothing in stock: then it ends at once, and there are
+   * never more containers than slots.
    */
-  async #end(id: string, { end, exit: known }: Outcome, permit: Permit): Promise<void> {
+  async #end(id: string, { end, exit: known, start }: Outcome, permit: Permit): Promise<void> {
     using slot = permit;
     if (end === undefined) return;
     const { store, writer, scheduler } = this.#options;
-    const isUrgent = scheduler.waiting > 0;
+    const isUrgent = scheduler.waiting > 0 || start === "cold";
     if (!isUrgent) slot[Symbol.dispose]();
     // The answer leaves first.
     await nextTurn();

@@ -56,11 +56,10 @@ class BareRunsc implements Isolator {
     await mkdir(root, { recursive: true, mode: 0o700 });
     const common = { image: await image(), tmpBytes };
     const commands = { runner: runnerArgs("node"), program: ["true"], sleeper: ["sleep", "86400"] };
-    const bundles = Object.entries(commands).map(
-      async ([name, args]) =>
-        await Bundle.create(directory, name, containerSpec({ ...common, args })),
-    );
-    return new BareRunsc(root, await Promise.all(bundles), signal);
+    const bundles = Object.entries(commands).map(([name, args]) => {
+      return Bundle.create(directory, name, containerSpec({ ...common, args }));
+    });
+    return new BareRunsc(root, bundles, signal);
   }
 
   async answer(): Promise<Timed> {

@@ -84,13 +84,13 @@ async function openNotes({ sandboxLog, pipes }: AttachOptions): Promise<Descript
 function withNotes(process: RunscProcess, notes: Io): RunscProcess {
   return {
     ...process,
-    trace: async () => {
+    trace: () => {
       notes.stdout?.drain();
-      return await process.trace();
+      return process.trace();
     },
-    forget: async () => {
+    forget: () => {
       notes.close();
-      await process.forget();
+      process.forget();
     },
   };
 }
@@ -98,11 +98,11 @@ function withNotes(process: RunscProcess, notes: Io): RunscProcess {
 /** How a process ended whose attached command is `process`: by its wait status, or by what runsc said of itself. */
 export async function exitOfAttached(process: RunscProcess): Promise<Exit> {
   const end = await process.exited;
-  const { waitStatus, shellStatus, crash } = await process.trace();
+  const { waitStatus, shellStatus, crash } = process.trace();
   if (waitStatus !== undefined) return exitOfWaitStatus(waitStatus);
   if (crash !== undefined) return internalExit("failed", `the sandbox crashed: ${crash}`);
   if (shellStatus !== undefined) return exitOfShellStatus(shellStatus);
-  const message = await process.lastError();
+  const message = process.lastError();
   if (message !== undefined) return internalExit("failed", message);
   if (end.signal !== undefined) return killedExit("signaled", `runsc was ended by ${end.signal}`);
   return internalExit("failed", `runsc ended with status ${end.code} and gave no reason`);

@@ -8,10 +8,10 @@ import type { InitOptions } from "./init-options.ts";
  * refused here, before runsc could harm the first.
  * @throws `already_exists`, or `unavailable` if the directory cannot be written.
  */
-export async function claimBundle(options: InitOptions): Promise<Bundle> {
+export function claimBundle(options: InitOptions): Bundle {
   const terminal = withProcess({ terminal: options.stdio.kind === "console" });
   try {
-    return await Bundle.create(options.bundles, options.id, terminal(options.spec));
+    return Bundle.create(options.bundles, options.id, terminal(options.spec));
   } catch (cause) {
     const isTaken = (cause as NodeJS.ErrnoException).code === "EEXIST";
     const fact = isTaken ? "there is one of that id. Take a new id" : messageOf(cause);

@@ -153,7 +153,7 @@ export class ExecProcess extends ContainerProcess {
   async #watch(child: RunscProcess): Promise<void> {
     const exit = await exitOfAttached(child);
     await this.#removeFiles();
-    await child.forget();
+    child.forget();
     this.setExited(exit);
   }
 

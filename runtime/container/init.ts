@@ -66,7 +66,7 @@ export class Init extends ContainerProcess {
   async create(signal?: AbortSignal): Promise<void> {
     await this.bringUp("create", signal, async (both) => {
       if (this.#bundle !== undefined) throw this.life.refusal("create", "failed_precondition");
-      this.#bundle = await claimBundle(this.#options);
+      this.#bundle = claimBundle(this.#options);
       try {
         this.#options.cgroup?.create();
         await this.#launch.create(this.#bundle.path, both);
@@ -257,7 +257,7 @@ export class Init extends ContainerProcess {
     await this.#options.cgroup?.[Symbol.asyncDispose]();
     this.io?.close();
     this.channel?.destroy();
-    await this.#bundle?.[Symbol.asyncDispose]();
+    this.#bundle?.[Symbol.dispose]();
   }
 
   /** Whether a limit was behind an exit is known until the cgroup is gone. */

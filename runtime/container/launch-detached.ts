@@ -188,13 +188,13 @@ export class DetachedLaunch implements Launch {
       const what = `${command} container ${this.#options.id}`;
       const end = await within(process.exited, what, timeoutMs, signal);
       if (end.code === 0) return;
-      const reason = (await process.lastError()) ?? "no reason given";
+      const reason = process.lastError() ?? "no reason given";
       throw new RunscError(command, reason, end.code);
     } catch (error) {
       process.kill("SIGKILL");
       throw error;
     } finally {
-      await process.forget();
+      process.forget();
     }
   }
 

@@ -53,17 +53,16 @@ async function runTrue({
     withRootDirectory("/"),
     withProcess({ args: ["true"], cwd: "/", env: [path] }),
   );
-  const bundle = stack.use(await Bundle.create(directory, id, spec));
+  const bundle = stack.use(Bundle.create(directory, id, spec));
   const startedAt = performance.now();
   const process = await runsc.run(id, { bundle: bundle.path }, ["ignore", "ignore", "pipe"]);
   const said = process.stderr ? text(process.stderr) : Promise.resolve("");
   said.catch(() => undefined);
-  stack.defer(async () => await process.forget());
+  stack.defer(async () => process.forget());
   try {
     const end = await within(process.exited, "run a trial container", timeoutMs, signal);
     if (end.code === 0) return performance.now() - startedAt;
-    const reason =
-      (await process.lastError()) ?? (await within(said, "read what runsc says", 1000)).trim();
+    const reason = process.lastError() ?? (await within(said, "read what runsc says", 1000)).trim();
     throw new Error(reason || `runsc run ended with ${end.code ?? end.signal}`);
   } catch (error) {
     process.kill("SIGKILL");

@@ -196,19 +196,26 @@ export class Stock {
     this.#starting++;
     this.#options.starts.add(priority, async () => {
       let guest: Guest | undefined;
+      let isTaken = false;
       try {
         guest = await this.#options.start();
-        const isTaken = this.#waiters.length > 0 && this.#serve(guest, "cold");
-        // Its boot keeps a core busy all the same, so the next start waits for it.
-        if (isTaken) await guest.ready().catch(() => undefined);
-        else await this.#options.prepare(guest);
+        isTaken = this.#serve(guest, "cold");
+        if (isTaken) {
+          // Whoever comes next needs a start of their own.
+          this.#starting--;
+          this.#backoff.succeeded();
+          // Its boot keeps a core busy all the same, so the next start waits for it.
+          await guest.ready().catch(() => undefined);
+          return;
+        }
+        await this.#options.prepare(guest);
         this.#backoff.succeeded();
-        if (!isTaken) this.#arrive(guest);
+        this.#arrive(guest);
       } catch (error) {
         if (guest !== undefined) this.#options.discard(guest);
         this.#failed(error);
       } finally {
-        this.#starting--;
+        if (!isTaken) this.#starting--;
         this.refill();
       }
     });

@@ -1,5 +1,4 @@
-import { symlinkSync } from "node:fs";
-import { readFile, rm } from "node:fs/promises";
+import { readFileSync, rmSync, symlinkSync } from "node:fs";
 import type { GlobalOptions } from "./options.ts";
 import type { SandboxLog } from "./sandbox-log.ts";
 
@@ -25,12 +24,8 @@ export function lastError(log: string): string | undefined {
 }
 
 /** As {@link lastError}, of a file; a missing file holds no error. */
-export async function lastErrorOf(path: string): Promise<string | undefined> {
-  try {
-    return lastError(await readFile(path, "utf8"));
-  } catch {
-    return undefined;
-  }
+export function lastErrorOf(path: string): string | undefined {
+  return lastError(readOrNothing(path));
 }
 
 /** What an attached runsc command and its sandbox noted about the container. */
@@ -52,8 +47,8 @@ const crashStatus = 2 << 8;
 const waitedForSandbox = "Will try waiting on the sandbox process instead";
 
 /** Removes what a traced command wrote. */
-export async function removeLogs(log: string, name: TraceName): Promise<void> {
-  for (const path of [log, ownTrace(name), sandboxTrace(name)]) await rm(path, { force: true });
+export function removeLogs(log: string, name: TraceName): void {
+  for (const path of [log, ownTrace(name), sandboxTrace(name)]) rmSync(path, { force: true });
 }
 
 /** Where a sandbox's notes go instead of into a file: a descriptor of the command that starts it. */
@@ -70,8 +65,8 @@ function sandboxTrace({ prefix }: TraceName): string {
 }
 
 /** Reads the trace of a command; a missing file holds nothing. */
-export async function traceOf(name: TraceName, sandbox?: SandboxLog): Promise<Trace> {
-  const own = await readFile(ownTrace(name), "utf8").catch(() => "");
+export function traceOf(name: TraceName, sandbox?: SandboxLog): Trace {
+  const own = readOrNothing(ownTrace(name));
   const status = lastNumber(own, exiting);
   const isIndirect = own.includes(waitedForSandbox);
   const sandboxPid = lastNumber(own, sandboxStarted);
@@ -80,9 +75,23 @@ export async function traceOf(name: TraceName, sandbox?: SandboxLog): Promise<Tr
   if (!isIndirect || isSandboxKilled) return { ...trace, waitStatus: status };
   const waitStatus = lastNumber(sandbox?.tail ?? "", exiting);
   if (waitStatus !== undefined || status === undefined) return { ...trace, waitStatus };
-  const crash = status === crashStatus ? sandbox?.crash : undefined;
+  const crash = status === crashStatus ? crashOf(sandbox) : undefined;
   if (crash !== undefined) return { ...trace, waitStatus, crash };
   return { ...trace, waitStatus, shellStatus: status >> 8 };
+}
+
+/** Without its notes, the status of a crash is taken for one: what ends so late that it is missed is rare. */
+function crashOf(sandbox: SandboxLog | undefined): string | undefined {
+  return sandbox === undefined ? "nothing is noted of why" : sandbox.crash;
+}
+
+/** These files are of a few lines, and in memory as a rule: the way by the thread pool takes longer than the read. */
+function readOrNothing(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return "";
+  }
 }
 
 function lastNumber(text: string, pattern: RegExp): number | undefined {

@@ -29,11 +29,11 @@ export interface RunscProcess {
   /** The streams of descriptors 3 and up, by number. */
   readonly extra: ReadonlyMap<number, Duplex>;
   /** What this command wrote as its last error, and nothing that an earlier one wrote. */
-  lastError(): Promise<string | undefined>;
+  lastError(): string | undefined;
   /** What an attached command noted: the true wait status, the sandbox's pid. */
-  trace(): Promise<Trace>;
+  trace(): Trace;
   /** Removes the command's logs; call once, after the last use of the two above. */
-  forget(): Promise<void>;
+  forget(): void;
   kill(signal: NodeJS.Signals): void;
 }
 
@@ -67,9 +67,9 @@ export async function spawnRunsc(
     stdout: child.stdout ?? undefined,
     stderr: child.stderr ?? undefined,
     extra,
-    lastError: async () => await lastErrorOf(logs.log),
-    trace: async () => await traceOf(logs.trace, logs.sandboxLog),
-    forget: async () => await removeLogs(logs.log, logs.trace),
+    lastError: () => lastErrorOf(logs.log),
+    trace: () => traceOf(logs.trace, logs.sandboxLog),
+    forget: () => removeLogs(logs.log, logs.trace),
     kill: (signal) => void child.kill(signal),
   };
 }

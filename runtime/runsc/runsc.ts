@@ -212,7 +212,7 @@ export class Runsc {
       }
       const said = result.timedOut
         ? `no answer within ${timeoutMs} ms`
-        : ((await lastErrorOf(log)) ?? result.stderr.trim());
+        : (lastErrorOf(log) ?? result.stderr.trim());
       const reason = said || (result.shortMessage ?? "no reason given");
       throw new RunscError(args[0] ?? "", reason, result.exitCode, { cause: result.cause });
     } finally {

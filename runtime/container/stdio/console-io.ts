@@ -66,9 +66,9 @@ export function openConsole(
     stdout: undefined,
     stderr: undefined,
     extra: new Map(),
-    lastError: async () => await lastErrorOf(command.log),
-    trace: async () => await traceOf(command.trace),
-    forget: async () => await removeLogs(command.log, command.trace),
+    lastError: () => lastErrorOf(command.log),
+    trace: () => traceOf(command.trace),
+    forget: () => removeLogs(command.log, command.trace),
     kill: (signal) => io.kill(signal),
   };
   return { process, io };

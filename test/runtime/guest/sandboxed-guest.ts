@@ -43,7 +43,7 @@ export class SandboxedGuest implements AsyncDisposable {
       withProcess({ args: runnerArgs(runtime) }),
     );
     const id = newContainerId();
-    const bundle = stack.use(await Bundle.create(directory, id, spec));
+    const bundle = stack.use(Bundle.create(directory, id, spec));
     const runsc = new Runsc({ root: directory });
     const options = { bundle: bundle.path, passFds: [{ host: 3, guest: 3 }] };
     const process_ = await runsc.run(id, options, ["ignore", "pipe", "pipe", "pipe"]);

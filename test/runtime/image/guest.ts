@@ -69,7 +69,7 @@ export async function startIn(image: Image, args: readonly string[]): Promise<Gu
     withProcess({ args }),
     withTmpfs("/tmp", 10_000_000),
   );
-  const bundle = stack.use(await Bundle.create(directory.path, id, spec));
+  const bundle = stack.use(Bundle.create(directory.path, id, spec));
   const process = await runsc.run(id, { bundle: bundle.path }, ["ignore", "pipe", "pipe"]);
   stack.defer(async () => {
     // An attached run removes its container by itself once that has ended.
@@ -93,7 +93,7 @@ export async function runIn(image: Image, args: readonly string[]): Promise<Gues
   if (!stdout || !stderr) throw new Error("the guest has no output");
   const all = Promise.all([exited, text(stdout), text(stderr)]);
   const [end, out, err] = await within(all, "run the guest", 60_000);
-  const said = (await guest.process.lastError()) ?? "";
+  const said = guest.process.lastError() ?? "";
   return { code: end.code, stdout: out, stderr: err + said };
 }
 

@@ -10,15 +10,15 @@ test("a bundle is a private directory with the spec in it, until it is disposed"
   const parent = await mkdtemp(join(tmpdir(), "runlet-test-"));
   try {
     const spec = buildSpec();
-    const bundle = await Bundle.create(parent, "one", spec);
+    const bundle = Bundle.create(parent, "one", spec);
     assert.equal(bundle.path, join(parent, "one"));
     assert.equal(bundle.file("init.pid"), join(parent, "one", "init.pid"));
     assert.deepEqual(JSON.parse(await readFile(bundle.file("config.json"), "utf8")), spec);
     assert.equal((await stat(bundle.path)).mode & 0o777, 0o700);
     assert.equal((await stat(bundle.file("config.json"))).mode & 0o777, 0o600);
-    await assert.rejects(Bundle.create(parent, "one", spec), { code: "EEXIST" });
-    await bundle[Symbol.asyncDispose]();
-    await bundle[Symbol.asyncDispose]();
+    assert.throws(() => Bundle.create(parent, "one", spec), { code: "EEXIST" });
+    bundle[Symbol.dispose]();
+    bundle[Symbol.dispose]();
     assert.deepEqual(await readdir(parent), []);
   } finally {
     await rm(parent, { recursive: true });
