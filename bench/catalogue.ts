@@ -6,6 +6,7 @@ import { fidelity } from "./fidelity.ts";
 import { fresh } from "./fresh.ts";
 import type { Bench } from "./harness/bench.ts";
 import { http } from "./http.ts";
+import { neighbour } from "./neighbour.ts";
 import { reuse } from "./reuse.ts";
 import { store } from "./store.ts";
 import { throughput } from "./throughput.ts";
@@ -22,4 +23,5 @@ export const benches: readonly Bench[] = [
   store,
   fidelity,
   burst,
+  neighbour,
 ];

@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { v7 as uuidv7 } from "uuid";
 import { nowUs } from "../../runtime/clock.ts";
 import { untilAborted } from "../../runtime/deadline.ts";
 import type { Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
@@ -8,6 +7,7 @@ import type { NewInvocation } from "../../store/invocation-row.ts";
 import type { InvocationStore } from "../../store/invocations.ts";
 import type { Invocation, InvocationDetail, InvocationFilter } from "../schema/invocation.ts";
 import { RunletError } from "./errors.ts";
+import { newInvocationId } from "./invocation-id.ts";
 import { asFailure, type Outcome } from "./outcome.ts";
 import {
   blankInvocation,
@@ -78,7 +78,7 @@ export class Invocations {
     using passed = new DisposableStack();
     if (gate !== undefined) passed.use(await gate.acquire(signal));
     passed.use(await this.#options.scheduler.acquire(signal));
-    const id = uuidv7();
+    const id = newInvocationId();
     const cancel = new AbortController();
     const row: NewInvocation = { ...facts, id, status: "running", queuedAtUs };
     const permit = passed.move();

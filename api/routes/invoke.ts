@@ -1,3 +1,4 @@
+import { isAscii } from "node:buffer";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Answer, Invoker } from "../domain/invoker.ts";
 import { functionName } from "../schema/common.ts";
@@ -56,10 +57,20 @@ function respond(answer: Answer): Response {
     own["runlet-function-version"] = String(record.functionVersion);
   }
   if (answer.truncated) own["runlet-truncated"] = "true";
-  // The type wants bytes of which nobody shares the memory; these are of a socket's own buffer.
-  const body = isBodiless(status) ? null : (answer.body as Uint8Array<ArrayBuffer>);
+  const body = isBodiless(status) ? null : bodyOf(answer.body);
   return new Response(body, { status, headers: merged(answer.headers, own) });
 }
+
+/** Node sends a text in one piece with the head, and bytes in a second one. */
+function bodyOf(bytes: Uint8Array): string | Uint8Array<ArrayBuffer> {
+  const isText = bytes.byteLength <= joinedBytes && isAscii(bytes);
+  // The type wants bytes of which nobody shares the memory; these are of a socket's own buffer.
+  return isText
+    ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
+    : (bytes as Uint8Array<ArrayBuffer>);
+}
+
+const joinedBytes = 16 * 1024;
 
 /** A plain object where the function has no headers of its own: `Headers` checks and sorts what needs neither. */
 function merged(

@@ -32,6 +32,16 @@ export function medianAtLeast(result: Measured, limit: number, unit: string): Ve
   };
 }
 
+/** Whether a variant of Runlet's own takes at most so many times what Runlet takes without it. */
+export function variantAtMost(result: Measured, name: string, limit: number): Verdict {
+  const ratio = seriesOf(result, name).p50 / seriesOf(result, "runlet").p50;
+  return {
+    promise: `${name} <= ${limit} x runlet`,
+    figure: `${ratio.toPrecision(3)} x`,
+    holds: ratio <= limit,
+  };
+}
+
 /** Whether Runlet takes at most so many times what a peer takes, for measurements of time. */
 export function costAtMost(result: Measured, peer: string, limit: number): Verdict {
   const { figure, holds } = ratioAtLeast(result, peer, 1 / limit);

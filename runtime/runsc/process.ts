@@ -1,6 +1,7 @@
-import { execa, type Options } from "execa";
-import type { ChildProcess } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { openSync } from "node:fs";
+import { devNull } from "node:os";
 import type { Duplex, Readable, Writable } from "node:stream";
 import { RunletError } from "../errors.ts";
 import type { Command } from "./options.ts";
@@ -46,22 +47,20 @@ export async function spawnRunsc(
   logs: { log: string; trace: TraceName; sandboxLog?: SandboxLog | undefined },
   stdio: readonly DescriptorSource[],
 ): Promise<RunscProcess> {
-  const options = { stdio, buffer: false, reject: false, cleanup: false, detached: true };
-  const subprocess = execa(file, args, options as Options);
-  const child: ChildProcess = subprocess.nodeChildProcess;
+  const child = spawn(file, args, { stdio: withRoom(stdio), detached: true });
+  const failed = once(child, "error").then(([error]) => (error as Error).message);
+  failed.catch(() => undefined);
   const exited = once(child, "exit").then(([code, signal]): ProcessEnd => {
     return { code: (code as number) ?? undefined, signal: (signal as NodeJS.Signals) ?? undefined };
   });
   exited.catch(() => undefined);
-  if (subprocess.pid === undefined) {
-    throw cannotStart(file, (await subprocess).originalMessage);
-  }
+  if (child.pid === undefined) throw cannotStart(file, await failed);
   const extra = new Map<number, Duplex>();
   for (const [fd, stream] of child.stdio.entries()) {
     if (fd > 2 && stream) extra.set(fd, stream as Duplex);
   }
   return {
-    pid: subprocess.pid,
+    pid: child.pid,
     exited,
     stdin: child.stdin ?? undefined,
     stdout: child.stdout ?? undefined,
@@ -73,6 +72,20 @@ export async function spawnRunsc(
     kill: (signal) => void child.kill(signal),
   };
 }
+
+/**
+ * A descriptor past 256 makes the table of descriptors large from the start. The sandbox moves its own to 256
+ * and on, and a table that grows while threads run waits for a grace period of the kernel: 5 to 14 ms a start.
+ * runsc closes it to all that it starts.
+ */
+function withRoom(stdio: readonly DescriptorSource[]): DescriptorSource[] {
+  const filler = Array.from<DescriptorSource>({ length: roomyDescriptor - stdio.length });
+  nothing ??= openSync(devNull, "r");
+  return [...stdio, ...filler.fill("ignore"), nothing];
+}
+
+const roomyDescriptor = 300;
+let nothing: number | undefined;
 
 /** The error for a binary that could not be started at all. */
 export function cannotStart(binary: string, cause: string | undefined): RunletError {
