@@ -52,7 +52,7 @@ interface Subject {
   settle?: () => Promise<void>;
 }
 
-/** The server's own bound holds a container's place until it has ended: never more at once than with peers. */
+/** A server answers before a container has ended, so that beside those in use there may be some that end. */
 async function runletAt(concurrency: number, context: Context): Promise<Subject> {
   const server = await startServer(context, {
     RUNLET_POOL_MAX: "0",

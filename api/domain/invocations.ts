@@ -200,18 +200,18 @@ export class Invocations {
 
   /**
    * Where the container ends after the answer, its exit is added to the record then. Its slot is free before
-   * that unless somebody waits for one, or there was nothing in stock: then it ends at once, and there are
-   * never more containers than slots.
+   * that unless somebody waits for one: then there are never more containers than slots. It ends at once, too,
+   * where there was nothing in stock that a pause would be good for.
    */
   async #end(id: string, { end, exit: known, start }: Outcome, permit: Permit): Promise<void> {
     using slot = permit;
     if (end === undefined) return;
     const { store, writer, scheduler } = this.#options;
-    const isUrgent = scheduler.waiting > 0 || start === "cold";
-    if (!isUrgent) slot[Symbol.dispose]();
+    const isWaitedFor = scheduler.waiting > 0;
+    if (!isWaitedFor) slot[Symbol.dispose]();
     // The answer leaves first.
     await nextTurn();
-    const exit = await end(isUrgent);
+    const exit = await end(isWaitedFor || start === "cold");
     if (known === undefined) await writer.write(() => store.update(id, exitPatch(exit)));
   }
 
