@@ -27,8 +27,10 @@ export function readFamily(): Family {
 /** Adds up a process and all that came of it. */
 export function footprintOf(pid: number, family: Family): Footprint {
   const all = descendants(pid, family);
+  // systrap runs the threads of one guest process in several of the host's, all on the same memory.
+  const spaces = new Map(all.map((each) => [read(`/proc/${each}/maps`), each]));
   return {
-    memoryBytes: all.reduce((sum, each) => sum + memoryOf(each), 0),
+    memoryBytes: spaces.values().reduce((sum, each) => sum + memoryOf(each), 0),
     cpuNs: all.reduce((sum, each) => sum + cpuOf(each), 0),
   };
 }
