@@ -43,6 +43,8 @@ export const neighbour: Bench = {
         progress(`round ${round}: ${name}`);
         const taken = samples.get(name) ?? [];
         samples.set(name, taken);
+        // What the turn before has ended is still being put away, and replaced.
+        await server.stocked(0);
         await using _beside = await running(name.split("@")[1], server, context);
         const upTo = Math.ceil((runs * round) / Math.min(rounds, runs));
         while (taken.length < upTo) taken.push(await load.time(path, event));
