@@ -38,6 +38,7 @@ export async function sweep(options: {
   await queue.addAll(
     left.map((name) => async () => await rm(join(bundles, name), { recursive: true, force: true })),
   );
+  runsc.clear();
   return [...new Set([...grouped, ...listed.map(({ id }) => id), ...left])].sort();
 }
 

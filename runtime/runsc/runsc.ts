@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
@@ -59,6 +59,18 @@ export class Runsc {
     this.#timeoutMs = config.timeoutMs ?? 30_000;
     mkdirSync(this.root, { recursive: true, mode: 0o700 });
     mkdirSync(this.#logs, { recursive: true, mode: 0o700 });
+  }
+
+  /**
+   * Removes all that is under the root, for when no command of ours runs any more and no container is left: one
+   * that was killed half-way leaves logs and locks that runsc itself never asks for again.
+   */
+  clear(): void {
+    for (const directory of [this.root, this.#logs]) {
+      for (const name of readdirSync(directory)) {
+        rmSync(join(directory, name), { recursive: true, force: true });
+      }
+    }
   }
 
   /**
