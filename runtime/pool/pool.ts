@@ -74,7 +74,6 @@ export class Pool implements AsyncDisposable {
   readonly #starts: Starts;
   readonly #stocks = new Map<string, Stock>();
   readonly #provisioned = new Map<string, Stock>();
-  /** The one that was asked for last comes last. */
   readonly #primed = new Map<string, Primed>();
   readonly #warm: WarmSet;
   readonly #retired: Retired;
@@ -144,13 +143,10 @@ export class Pool implements AsyncDisposable {
 
   /** Puts away a container in the background. */
   discard(guest: Guest): void {
-    this.track(guest[Symbol.asyncDispose]());
-  }
-
-  /** Has the pool's end wait for work that puts a container away. */
-  track(ending: Promise<unknown>): void {
-    const tracked = ending.catch(() => undefined).finally(() => this.#ending.delete(tracked));
-    this.#ending.add(tracked);
+    const ending = guest[Symbol.asyncDispose]()
+      .catch(() => undefined)
+      .finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
   }
 
   /** Fills the stock of a class before anybody asks. */
@@ -248,9 +244,11 @@ export class Pool implements AsyncDisposable {
   #takePrimed({ key, class: poolClass, load }: TakeOptions): Guest | undefined {
     if (load === undefined) return undefined;
     this.#quiet.ask();
-    const primed = this.#primed.get(key) ?? this.#newPrimed(poolClass, load);
-    this.#primed.delete(key);
-    this.#primed.set(key, primed);
+    let primed = this.#primed.get(key);
+    if (primed === undefined) {
+      primed = this.#newPrimed(poolClass, load);
+      this.#primed.set(key, primed);
+    }
     return primed.take();
   }
 
@@ -259,7 +257,9 @@ export class Pool implements AsyncDisposable {
       most: () => this.#mostPrimed(primed),
       takeStocked: () => this.#stockOf(poolClass).takeReady(),
       load,
+      maxAgeMs: this.#options.maxAgeMs,
       discard: (guest) => this.discard(guest),
+      onMissing: () => this.#quiet.ask(),
     });
     return primed;
   }
@@ -279,7 +279,7 @@ export class Pool implements AsyncDisposable {
   #trim(): void {
     for (const [key, primed] of this.#primed) {
       if (primed.isIdle) this.#dropPrimed(key);
-      else primed.rest();
+      else primed.trim();
     }
     for (const stock of this.#allStocks()) stock.trim();
   }

@@ -1,5 +1,6 @@
 import type { Guest } from "../guest/guest.ts";
 import { Demand } from "./demand.ts";
+import { Members } from "./members.ts";
 import type { StockState } from "./stock.ts";
 
 export interface PrimedOptions {
@@ -9,15 +10,19 @@ export interface PrimedOptions {
   takeStocked: () => Guest | undefined;
   /** Loads the function. @throws where it cannot be loaded. */
   load: (guest: Guest) => Promise<void>;
+  /** A member older than this is replaced, milliseconds. */
+  maxAgeMs: number;
   /** Puts away a container that will not be used; must not throw. */
   discard: (guest: Guest) => void;
+  /** Told when there may be something to replenish. */
+  onMissing: () => void;
 }
 
 /** Calls within the window of demand from which on a function is worth a container of its own. */
 const busyFrom = 2;
 
-/** How long they all stay thawed: what was asked for is often asked for again. */
-const restAfterMs = 2000;
+/** How long each goes on before it is frozen: what was asked for is often asked for again. */
+const settleMs = 2000;
 
 /**
  * Containers from stock that have the code of one busy function loaded already, so that its next caller waits
@@ -25,25 +30,26 @@ const restAfterMs = 2000;
  */
 export class Primed {
   readonly #options: PrimedOptions;
-  readonly #ready: Guest[] = [];
+  readonly #ready: Members;
   readonly #demand = new Demand();
-  #lastTakeMs = 0;
   #isPriming = false;
   #isClosed = false;
 
   constructor(options: PrimedOptions) {
     this.#options = options;
+    const { maxAgeMs, discard, onMissing } = options;
+    this.#ready = new Members({ maxAgeMs, settleMs, discard, onDeath: onMissing });
   }
 
   /** Containers that wait here or are about to. */
   get held(): number {
-    return this.#ready.length + (this.#isPriming ? 1 : 0);
+    return this.#ready.size + (this.#isPriming ? 1 : 0);
   }
 
   get state(): StockState {
     const starting = this.#isPriming ? 1 : 0;
     return {
-      ready: this.#ready.length,
+      ready: this.#ready.size,
       starting,
       waiting: 0,
       target: this.#target(),
@@ -56,29 +62,26 @@ export class Primed {
     return this.#demand.count(Date.now()) === 0;
   }
 
-  /** Stops all but the next where they stand, unless somebody has just asked. */
-  rest(): void {
-    if (Date.now() - this.#lastTakeMs < restAfterMs) return;
-    for (const guest of this.#ready.slice(1)) guest.freeze();
+  /** What goes with time: members past their age and, as demand decays, those over the target. */
+  trim(): void {
+    const target = this.#target();
+    this.#ready.trim(target);
+    if (this.#ready.size < target) this.#options.onMissing();
   }
 
   /** The next one, if there is one; asking is what keeps them coming. */
   take(): Guest | undefined {
-    this.#lastTakeMs = Date.now();
-    this.#demand.record(this.#lastTakeMs);
-    for (let guest = this.#ready.shift(); guest !== undefined; guest = this.#ready.shift()) {
-      if (guest.isAlive) return guest;
-      this.#options.discard(guest);
-    }
-    return undefined;
+    this.#demand.record(Date.now());
+    return this.#ready.take();
   }
 
   /** Readies what the demand asks for, one after the other, for as long as it may go on. */
   async replenish(mayGoOn: () => boolean): Promise<void> {
     if (this.#isPriming) return;
     this.#isPriming = true;
+    this.#ready.wakeNext();
     try {
-      while (mayGoOn() && !this.#isClosed && this.#ready.length < this.#target()) {
+      while (mayGoOn() && !this.#isClosed && this.#ready.size < this.#target()) {
         const guest = this.#options.takeStocked();
         if (guest === undefined || !(await this.#prime(guest))) return;
       }
@@ -90,7 +93,7 @@ export class Primed {
   /** Puts all of them away, for good. */
   close(): void {
     this.#isClosed = true;
-    for (const guest of this.#ready.splice(0)) this.#options.discard(guest);
+    this.#ready.clear();
   }
 
   #target(): number {
@@ -111,7 +114,7 @@ export class Primed {
       this.#options.discard(guest);
       return false;
     }
-    this.#ready.push(guest);
+    this.#ready.add(guest);
     return true;
   }
 }

@@ -46,10 +46,9 @@ export class Retired {
     const entry = this.#waiting.shift();
     if (entry === undefined) return;
     clearTimeout(entry.freeze);
-    try {
-      entry.exit.resolve(await entry.guest.finish());
-    } catch (error) {
-      entry.exit.reject(error);
-    }
+    const exit = entry.guest.finish();
+    entry.exit.resolve(exit);
+    // Who added it is told of a failure.
+    await exit.catch(() => undefined);
   }
 }

@@ -2,6 +2,7 @@ import { messageOf } from "../errors.ts";
 import type { Guest } from "../guest/guest.ts";
 import { Backoff } from "./backoff.ts";
 import { Demand, type StockBounds, targetSize } from "./demand.ts";
+import { Members } from "./members.ts";
 import type { Starts } from "./starts.ts";
 
 export interface StockOptions {
@@ -34,11 +35,6 @@ export interface StockState {
   readonly error: string | undefined;
 }
 
-interface Member {
-  readonly guest: Guest;
-  readonly readyAtMs: number;
-}
-
 /** Starts that must have failed in a row before a caller is told. */
 const failuresToTell = 3;
 
@@ -57,7 +53,7 @@ const quietMs = 50;
  */
 export class Stock {
   readonly #options: StockOptions;
-  readonly #ready: Member[] = [];
+  readonly #ready: Members;
   readonly #waiters: PromiseWithResolvers<Taken>[] = [];
   readonly #demand = new Demand();
   readonly #backoff = new Backoff();
@@ -68,11 +64,13 @@ export class Stock {
 
   constructor(options: StockOptions) {
     this.#options = options;
+    const { maxAgeMs, discard } = options;
+    this.#ready = new Members({ maxAgeMs, settleMs, discard, onDeath: () => this.refill() });
   }
 
   get state(): StockState {
     return {
-      ready: this.#ready.length,
+      ready: this.#ready.size,
       starting: this.#starting,
       waiting: this.#waiters.length,
       target: this.#target(),
@@ -82,7 +80,7 @@ export class Stock {
 
   /** Containers that this stock has or is about to have. */
   get held(): number {
-    return this.#ready.length + this.#starting;
+    return this.#ready.size + this.#starting;
   }
 
   /**
@@ -113,9 +111,9 @@ export class Stock {
   takeReady(): Guest | undefined {
     this.#lastTakeMs = Date.now();
     this.#demand.record(this.#lastTakeMs);
-    const member = this.#nextUsable();
-    if (member !== undefined) this.#tidyLater();
-    return member?.guest;
+    const guest = this.#ready.take();
+    if (guest !== undefined) this.#tidyLater();
+    return guest;
   }
 
   /** Starts what is missing, as far as it may be started now, and comes back to the rest later. */
@@ -138,15 +136,7 @@ export class Stock {
 
   /** What goes with time: members past their age and, as demand decays, those over the target. */
   trim(): void {
-    const oldest = Date.now() - this.#options.maxAgeMs;
-    const surplus = this.#ready.length - this.#target();
-    const isDue = ({ readyAtMs }: Member, index: number): boolean =>
-      readyAtMs < oldest || index < surplus;
-    for (const member of this.#ready.filter(isDue)) {
-      this.#ready.splice(this.#ready.indexOf(member), 1);
-      this.#options.discard(member.guest);
-    }
-    this.#ready[0]?.guest.thaw();
+    this.#ready.trim(this.#target());
     this.refill();
   }
 
@@ -154,7 +144,7 @@ export class Stock {
   #tidyLater(): void {
     if (this.#timer !== undefined || this.#isClosed) return;
     this.#timer = setTimeout(() => {
-      this.#ready[0]?.guest.thaw();
+      this.#ready.wakeNext();
       this.refill();
     }, quietMs);
     this.#timer.unref();
@@ -165,21 +155,13 @@ export class Stock {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     for (const waiter of this.#waiters.splice(0)) waiter.reject(reason);
-    for (const { guest } of this.#ready.splice(0)) this.#options.discard(guest);
-  }
-
-  #nextUsable(): Member | undefined {
-    for (let member = this.#ready.shift(); member !== undefined; member = this.#ready.shift()) {
-      if (member.guest.isAlive) return member;
-      this.#options.discard(member.guest);
-    }
-    return undefined;
+    this.#ready.clear();
   }
 
   #missing(): { forWaiters: number; forStock: number } {
     const unserved = this.#waiters.length - this.#starting;
     const forWaiters = Math.max(0, unserved);
-    const coming = this.#ready.length + Math.max(0, -unserved);
+    const coming = this.#ready.size + Math.max(0, -unserved);
     return { forWaiters, forStock: Math.max(0, this.#target() - coming) };
   }
 
@@ -188,7 +170,7 @@ export class Stock {
   }
 
   #yieldMs(now: number): number {
-    if (this.#ready.length * 4 < this.#target()) return 0;
+    if (this.#ready.size * 4 < this.#target()) return 0;
     return Math.max(0, this.#lastTakeMs + quietMs - now);
   }
 
@@ -224,16 +206,8 @@ export class Stock {
   #arrive(guest: Guest): void {
     if (this.#isClosed || !guest.isAlive) return this.#options.discard(guest);
     if (this.#serve(guest, "pooled")) return;
-    const member = { guest, readyAtMs: Date.now() };
-    this.#ready.push(member);
+    this.#ready.add(guest);
     this.#options.onReady?.();
-    setTimeout(() => this.#freeze(member), settleMs).unref();
-    void guest.init.wait().then(() => this.#bury(guest));
-  }
-
-  /** The next to be taken stays thawed: waking it up is half of what a take costs. */
-  #freeze(member: Member): void {
-    if (this.#ready.indexOf(member) > 0) member.guest.freeze();
   }
 
   #serve(guest: Guest, start: Taken["start"]): boolean {
@@ -247,14 +221,5 @@ export class Stock {
     this.#backoff.failed(error, Date.now());
     // One that died on its own is no reason to fail a caller: the next start is for whoever waits.
     if (this.#backoff.failures >= failuresToTell) this.#waiters.shift()?.reject(error);
-  }
-
-  /** A member that died on its own is replaced before anybody asks for it. */
-  #bury(guest: Guest): void {
-    const at = this.#ready.findIndex((member) => member.guest === guest);
-    if (at < 0) return;
-    this.#ready.splice(at, 1);
-    this.#options.discard(guest);
-    this.refill();
   }
 }

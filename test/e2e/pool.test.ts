@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FunctionSpecInput } from "../../api/schema/function.ts";
 import { poll } from "../../runtime/deadline.ts";
-import { frozenSandboxesOf } from "../support/sandboxes.ts";
+import { frozenSandboxesOf, sandboxesOf, sandboxPidsOf } from "../support/sandboxes.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const source = "let calls = 0; export const handler = () => ++calls;";
@@ -88,6 +88,22 @@ test("a busy function finds its code loaded in a container that nobody used", as
   const { items } = await server.client.invocations({ function: "busy" });
   assert.equal(new Set(items.map(({ containerId }) => containerId)).size, 4);
   assert.ok(items[0] !== undefined && items[0].initUs === undefined, "nothing was loaded for it");
+});
+
+test("a container with code loaded ahead that has died is replaced before anybody asks", async () => {
+  await using server = await startTestServer({ overrides: { poolFloor: 2, poolMax: 6 } });
+  await server.client.deploy("busy", says("hello"));
+  for (let call = 0; call < 2; call++) await server.client.invoke("busy");
+  await stocked(server, 1, "busy:1 primed");
+  const before = sandboxesOf(server.config.stateDir);
+  for (const pid of sandboxPidsOf(server.config.stateDir)) process.kill(pid, "SIGKILL");
+  const areGone = (): boolean =>
+    sandboxesOf(server.config.stateDir).every((id) => !before.includes(id));
+  await poll("see the dead gone", () => areGone() || undefined, { timeoutMs });
+  await stocked(server, 1, "busy:1 primed");
+  const { start, invocationId } = await server.client.invoke("busy");
+  assert.equal(start, "pooled");
+  assert.equal((await server.client.invocation(invocationId)).initUs, undefined);
 });
 
 test("a function that is deployed again never runs in what was loaded for the version before", async () => {

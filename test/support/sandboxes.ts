@@ -70,17 +70,22 @@ export function watchSandboxes(stateDir: string, intervalMs = 5): Watch {
   };
 }
 
-/** The sandbox processes under a server's state directory that are stopped now. */
-export function frozenSandboxesOf(stateDir: string): number[] {
+/** The sandbox processes under a server's state directory. */
+export function sandboxPidsOf(stateDir: string): number[] {
   const isSandbox = (pid: string): boolean => {
     const args = argumentsOf(pid);
     return args.includes("boot") && args.some((arg) => arg.startsWith(`--root=${stateDir}/`));
   };
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids.filter((pid) => isSandbox(pid) && isStopped(pid)).map(Number);
+  return pids.filter(isSandbox).map(Number);
 }
 
-function isStopped(pid: string): boolean {
+/** Those of them that are stopped now. */
+export function frozenSandboxesOf(stateDir: string): number[] {
+  return sandboxPidsOf(stateDir).filter((pid) => isStopped(pid));
+}
+
+function isStopped(pid: number): boolean {
   return /^\d+ \(.*\) T/s.test(textOf(`/proc/${pid}/stat`));
 }
 
