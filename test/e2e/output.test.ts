@@ -4,8 +4,8 @@ import { type ChildServer, startChildServer } from "../support/child-server.ts";
 
 const mebibyte = 1024 * 1024;
 const gigabyte = 1_000_000_000;
-/** A fifth of what is written: V8 lets chunks that have been read gather before it frees their memory. */
-const maxGrowthBytes = 200 * mebibyte;
+/** A tenth of what is written. */
+const maxGrowthBytes = 100 * mebibyte;
 
 let server: ChildServer;
 before(async () => {

@@ -15,8 +15,10 @@ export class OutputStream implements Output {
   /** Takes over `fd`, which must be non-blocking. */
   constructor(fd: number) {
     this.#fd = fd;
-    this.#socket = new Socket({ fd, readable: true, writable: false });
-    this.#socket.on("data", (chunk: Buffer) => this.#slot.deliver(chunk));
+    const onread = { buffer: readBuffer, callback: this.#onRead.bind(this) };
+    this.#socket = new Socket({ fd, readable: true, writable: false, onread });
+    // Nothing is ever buffered in the stream, but it ends only when it flows.
+    this.#socket.resume();
     this.#socket.once("end", () => {
       this.#hasEnded = true;
     });
@@ -51,6 +53,11 @@ export class OutputStream implements Output {
     this.#socket.destroy();
   }
 
+  #onRead(byteLength: number, buffer: Uint8Array): boolean {
+    this.#slot.deliver(Buffer.from(buffer.buffer, buffer.byteOffset, byteLength));
+    return true;
+  }
+
   #readNow(limitBytes: number): Buffer | undefined {
     // A closed descriptor's number may be somebody else's by now.
     if (this.#socket.destroyed) return undefined;
@@ -58,8 +65,8 @@ export class OutputStream implements Output {
     const { stackTraceLimit } = Error;
     Error.stackTraceLimit = 0;
     try {
-      const count = readSync(this.#fd, scratch, 0, limitBytes, null);
-      return count === 0 ? undefined : Buffer.from(scratch.subarray(0, count));
+      const count = readSync(this.#fd, drainBuffer, 0, limitBytes, null);
+      return count === 0 ? undefined : drainBuffer.subarray(0, count);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EAGAIN") return undefined;
       throw error;
@@ -70,4 +77,8 @@ export class OutputStream implements Output {
 }
 
 const pipeCapacityBytes = 65_536;
-const scratch = Buffer.alloc(pipeCapacityBytes);
+
+// One buffer for all streams, since a sink keeps nothing of a chunk: one for each read would be garbage as fast
+// as a guest can write.
+const readBuffer = Buffer.alloc(pipeCapacityBytes);
+const drainBuffer = Buffer.alloc(pipeCapacityBytes);

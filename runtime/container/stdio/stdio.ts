@@ -12,7 +12,7 @@ export type StdioRequest =
   | { readonly kind: "null" }
   | { readonly kind: "console"; readonly cols: number; readonly rows: number };
 
-/** Takes output as it comes; must not throw. */
+/** Takes output as it comes; must not throw. The chunk is valid during the call only. */
 export type Sink = (chunk: Buffer) => void;
 
 /** The reading end of a process's output. */

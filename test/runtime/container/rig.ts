@@ -150,7 +150,7 @@ export const patience = { timeoutMs: 20_000 };
 /** Collects an output as text. */
 export function collect(output: Output | undefined): () => string {
   const chunks: Buffer[] = [];
-  output?.attach((chunk) => void chunks.push(chunk));
+  output?.attach((chunk) => void chunks.push(Buffer.from(chunk)));
   return () => Buffer.concat(chunks).toString();
 }
 
