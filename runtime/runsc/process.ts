@@ -84,7 +84,8 @@ function withRoom(stdio: readonly DescriptorSource[]): DescriptorSource[] {
   return [...stdio, ...filler.fill("ignore"), nothing];
 }
 
-const roomyDescriptor = 300;
+/** The number of that descriptor. */
+export const roomyDescriptor = 300;
 let nothing: number | undefined;
 
 /** The error for a binary that could not be started at all. */

@@ -1,6 +1,5 @@
 import { execa } from "execa";
 import { mkdirSync, readdirSync, rmSync } from "node:fs";
-import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { z } from "zod";
 import { messageOf } from "../errors.ts";
@@ -228,7 +227,7 @@ export class Runsc {
       const reason = said || (result.shortMessage ?? "no reason given");
       throw new RunscError(args[0] ?? "", reason, result.exitCode, { cause: result.cause });
     } finally {
-      await rm(log, { force: true });
+      rmSync(log, { force: true });
     }
   }
 

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readdirSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { poll } from "../../../runtime/deadline.ts";
+import { roomyDescriptor } from "../../../runtime/runsc/process.ts";
 import { collect, patience, type Plan, Rig } from "./rig.ts";
 
 const running: Plan = { wait: { until: "gone", exitStatus: 0 }, state: { state: "running" } };
@@ -139,3 +141,24 @@ async function isUp(rig: Rig, id: string): Promise<boolean> {
     () => false,
   );
 }
+
+test("the descriptor that makes room for runsc reaches neither the sandbox nor the guest (real)", async () => {
+  await using rig = await Rig.real();
+  const stdio = { kind: "pipe", stdin: true, stdout: true, stderr: true } as const;
+  await using init = await rig.started("for fd in /proc/self/fd/*; do echo $fd; done; cat", {
+    stdio,
+  });
+  const seen = collect(init.stdout);
+  await poll("see the guest's descriptors", () => seen().includes("/2\n") || undefined, patience);
+  const open = seen().match(/\d+$/gm)?.map(Number) ?? [];
+  assert.deepEqual(
+    open.filter((fd) => fd > 3),
+    [],
+    "3 is the listing's own",
+  );
+  const pid = await init.sandboxPid();
+  const held = readdirSync(`/proc/${pid}/fd`);
+  assert.ok(held.includes("0") && !held.includes(String(roomyDescriptor)), held.join(" "));
+  init.stdin?.end();
+  assert.equal((await init.wait()).code, 0);
+});
