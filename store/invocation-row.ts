@@ -134,21 +134,45 @@ export function selectList(options: { withOutput: boolean }): string {
     .join(", ");
 }
 
-/** A field as SQLite takes it; undefined is the field's blank value. */
-export function toSqlValue(
-  field: InvocationField,
-  value: InvocationRow[InvocationField] | undefined,
-): string | number | Uint8Array | null {
-  if (typeof value === "boolean") return value ? 1 : 0;
-  return value ?? (counted.has(field) ? 0 : null);
-}
+/** An invocation of which nothing is known yet. */
+export const blankInvocation: Omit<InvocationRow, "id" | "kind" | "status" | "queuedAtUs"> = {
+  functionName: null,
+  functionVersion: null,
+  image: null,
+  runtime: null,
+  startKind: null,
+  containerId: null,
+  exitCode: null,
+  exitSignal: null,
+  exitReason: null,
+  startedAtUs: null,
+  finishedAtUs: null,
+  exitedAtUs: null,
+  queueUs: null,
+  takeUs: null,
+  initUs: null,
+  runUs: null,
+  recordUs: null,
+  eventBytes: null,
+  answerBytes: null,
+  errorCode: null,
+  errorName: null,
+  errorMessage: null,
+  errorStack: null,
+  stdout: null,
+  stdoutBytes: 0,
+  stdoutTruncated: false,
+  stderr: null,
+  stderrBytes: 0,
+  stderrTruncated: false,
+};
 
-const counted: ReadonlySet<InvocationField> = new Set<InvocationField>([
-  "stdoutBytes",
-  "stdoutTruncated",
-  "stderrBytes",
-  "stderrTruncated",
-]);
+/** The value of a field as SQLite takes it. */
+export function toSqlValue(
+  value: InvocationRow[InvocationField],
+): string | number | Uint8Array | null {
+  return typeof value === "boolean" ? Number(value) : value;
+}
 
 /** An invocation as SQLite has it under the names of {@link selectList}, with flags as numbers. */
 export type SqlInvocation<Row extends InvocationSummary> = Omit<

@@ -2,6 +2,7 @@ import type Sqlite from "better-sqlite3";
 import type { Database } from "./database.ts";
 import { type InvocationFilter, pageQuery } from "./invocation-query.ts";
 import {
+  blankInvocation,
   columnOf,
   fromSql,
   invocationFields,
@@ -71,7 +72,8 @@ export class InvocationStore {
 
   /** Puts an invocation on record, in whichever status. @throws Error if the id is there already. */
   insert(row: NewInvocation): void {
-    this.#insert.run(...invocationFields.map((field) => toSqlValue(field, row[field])));
+    const whole: InvocationRow = { ...blankInvocation, ...row };
+    this.#insert.run(...invocationFields.map((field) => toSqlValue(whole[field])));
   }
 
   /**
@@ -84,7 +86,7 @@ export class InvocationStore {
     );
     if (fields.length === 0) return false;
     const sets = fields.map((field) => `${columnOf(field)} = ?`).join(", ");
-    const values: unknown[] = fields.map((field) => toSqlValue(field, patch[field]));
+    const values: unknown[] = fields.map((field) => toSqlValue(patch[field] ?? null));
     values.push(id);
     let guard = "";
     if (patch.status !== undefined) {

@@ -3,19 +3,13 @@ import { nowUs } from "../../runtime/clock.ts";
 import { untilAborted } from "../../runtime/deadline.ts";
 import type { Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
 import type { RecordWriter } from "../../store/batch.ts";
-import type { NewInvocation } from "../../store/invocation-row.ts";
+import { blankInvocation, type NewInvocation } from "../../store/invocation-row.ts";
 import type { InvocationStore } from "../../store/invocations.ts";
 import type { Invocation, InvocationDetail, InvocationFilter } from "../schema/invocation.ts";
 import { RunletError } from "./errors.ts";
 import { newInvocationId } from "./invocation-id.ts";
 import { asFailure, type Outcome } from "./outcome.ts";
-import {
-  blankInvocation,
-  exitPatch,
-  outcomePatch,
-  toInvocation,
-  toInvocationDetail,
-} from "./record.ts";
+import { exitPatch, outcomePatch, toInvocation, toInvocationDetail } from "./record.ts";
 
 export interface InvocationsOptions {
   store: InvocationStore;

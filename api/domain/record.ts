@@ -10,39 +10,6 @@ import type { Invocation, InvocationDetail } from "../schema/invocation.ts";
 import type { RunletError, ThrownError } from "./errors.ts";
 import { type Outcome, statusOf } from "./outcome.ts";
 
-/** An invocation of which nothing is known yet. */
-export const blankInvocation: Omit<InvocationRow, "id" | "kind" | "status" | "queuedAtUs"> = {
-  functionName: null,
-  functionVersion: null,
-  image: null,
-  runtime: null,
-  startKind: null,
-  containerId: null,
-  exitCode: null,
-  exitSignal: null,
-  exitReason: null,
-  startedAtUs: null,
-  finishedAtUs: null,
-  exitedAtUs: null,
-  queueUs: null,
-  takeUs: null,
-  initUs: null,
-  runUs: null,
-  recordUs: null,
-  eventBytes: null,
-  answerBytes: null,
-  errorCode: null,
-  errorName: null,
-  errorMessage: null,
-  errorStack: null,
-  stdout: null,
-  stdoutBytes: 0,
-  stdoutTruncated: false,
-  stderr: null,
-  stderrBytes: 0,
-  stderrTruncated: false,
-};
-
 /** What an outcome changes in its record. */
 export function outcomePatch(
   outcome: Outcome,
