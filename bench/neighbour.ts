@@ -1,4 +1,5 @@
 import type { FunctionSpecInput } from "../api/schema/function.ts";
+import { alternate, type Contestant } from "./harness/alternate.ts";
 import type { Bench, Context } from "./harness/bench.ts";
 import { type Server, startServer } from "./harness/server.ts";
 import { variantAtMost } from "./harness/verdicts.ts";
@@ -28,7 +29,7 @@ export const neighbour: Bench = {
   defaultRuns: 1000,
   counts: "invocations beside each",
   run: async (context) => {
-    const { runs, progress } = context;
+    const { runs } = context;
     const server = await startServer(context);
     await server.heat();
     const path = await server.deploy("reuse");
@@ -36,42 +37,36 @@ export const neighbour: Bench = {
       await server.client.deploy(name, { ...limits, ...spec });
     }
     const load = server.load(1);
-    const samples = new Map<string, number[]>();
-    const names = ["runlet", ...Object.keys(hostile).map((name) => `runlet@${name}`)];
-    for (let round = 1; round <= Math.min(rounds, runs); round++) {
-      for (const name of names) {
-        progress(`round ${round}: ${name}`);
-        const taken = samples.get(name) ?? [];
-        samples.set(name, taken);
-        // What the turn before has ended is still being put away, and replaced.
-        await server.stocked(0);
-        await using _beside = await running(name.split("@")[1], server, context);
-        const upTo = Math.ceil((runs * round) / Math.min(rounds, runs));
-        while (taken.length < upTo) taken.push(await load.time(path, event));
-      }
-    }
+    const alone: Contestant = {
+      name: "runlet",
+      samples: runs,
+      sample: async () => await load.time(path, event),
+      // What the turn before has ended is still being put away, and replaced.
+      settle: async () => await server.stocked(0),
+    };
+    const besides = Object.keys(hostile).map((name) => ({
+      ...alone,
+      name: `runlet@${name}`,
+      beside: async () => running(name, server, context),
+    }));
+    const samples = await alternate([alone, ...besides], { ...context, rounds });
     return [
       {
         name: "neighbour",
         unit: "ms",
         better: "lower",
         samples,
-        judge: (result) => names.slice(1).map((name) => variantAtMost(result, name, 2)),
+        judge: (result) => besides.map(({ name }) => variantAtMost(result, name, 2)),
       },
     ];
   },
 };
 
 /** Keeps a function running, again and again as it is ended, until it is disposed. */
-async function running(
-  name: string | undefined,
-  { client }: Server,
-  { signal }: Context,
-): Promise<AsyncDisposable> {
+function running(name: string, { client }: Server, { signal }: Context): AsyncDisposable {
   const stop = new AbortController();
   const until = AbortSignal.any([signal, stop.signal]);
   const keep = async (): Promise<void> => {
-    if (name === undefined) return;
     while (!until.aborted) await client.invoke(name, { signal: until }).catch(() => undefined);
   };
   const kept = keep();

@@ -5,6 +5,8 @@ export interface Contestant {
   readonly samples: number;
   /** Takes one sample. */
   readonly sample: (signal: AbortSignal) => Promise<number>;
+  /** Starts what is to run beside its samples, once it has settled; disposed at the end of its turn. */
+  readonly beside?: () => Promise<AsyncDisposable>;
   /** Waits, untimed, until nothing of it is under way: before each chunk of samples, and after its turn. */
   readonly settle?: (signal: AbortSignal) => Promise<void>;
   /** How many samples may follow each other without settling; its whole turn by default. */
@@ -44,16 +46,27 @@ export async function alternate(
 }
 
 async function takeTurn(
-  { name, sample, settle, chunk = Infinity }: Contestant,
+  contestant: Contestant,
+  samples: number[],
+  upTo: number,
+  options: AlternateOptions,
+): Promise<void> {
+  await contestant.settle?.(options.signal);
+  await takeSamples(contestant, samples, upTo, options);
+  await contestant.settle?.(options.signal);
+}
+
+async function takeSamples(
+  { name, sample, settle, beside, chunk = Infinity }: Contestant,
   samples: number[],
   upTo: number,
   { signal, progress }: AlternateOptions,
 ): Promise<void> {
+  await using _beside = await beside?.();
   for (let inTurn = 0; samples.length < upTo; inTurn++) {
     signal.throwIfAborted();
     progress(`${name} ${samples.length + 1} of ${upTo}`);
-    if (chunk === Infinity ? inTurn === 0 : inTurn % chunk === 0) await settle?.(signal);
+    if (inTurn > 0 && inTurn % chunk === 0) await settle?.(signal);
     samples.push(await sample(signal));
   }
-  await settle?.(signal);
 }

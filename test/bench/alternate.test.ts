@@ -27,6 +27,17 @@ test("a contestant settles before each chunk and after its turn", async () => {
   assert.deepEqual(log, ["settle", "a", "a", "settle", "a", "settle"]);
 });
 
+test("what runs beside a contestant starts once it has settled, and has ended before it settles again", async () => {
+  const log: string[] = [];
+  const beside = async (): Promise<AsyncDisposable> => {
+    log.push("start");
+    return { [Symbol.asyncDispose]: async () => void log.push("end") };
+  };
+  const settle = async (): Promise<void> => void log.push("settle");
+  await alternate([{ ...noting(log, "a", 2), settle, beside }], { ...quiet, rounds: 1 });
+  assert.deepEqual(log, ["settle", "start", "a", "a", "end", "settle"]);
+});
+
 test("an abort ends the turns with its reason", async () => {
   const controller = new AbortController();
   const sample = async (): Promise<number> => {
