@@ -50,6 +50,11 @@ export abstract class ContainerProcess implements AsyncDisposable {
     return this.record.exit;
   }
 
+  /** Whether it is to end, from the moment that was decided on. */
+  get isCondemned(): boolean {
+    return this.record.isCondemned;
+  }
+
   /** Waits until the process has ended. Its output may still be on the way, see {@link drained}. */
   async wait(signal?: AbortSignal): Promise<Exit> {
     return await this.record.wait(signal);

@@ -85,9 +85,12 @@ export class Guest implements AsyncDisposable {
     return this.#isReady;
   }
 
-  /** Whether the container still runs, as far as the host has heard. */
+  /**
+   * Whether the container still runs, as far as the host has heard, and is to go on: a caller may go away just
+   * as the answer comes, and the next one must not be given what is being killed.
+   */
   get isAlive(): boolean {
-    return this.init.exit === undefined && !this.#channel.isClosed;
+    return this.init.exit === undefined && !this.init.isCondemned && !this.#channel.isClosed;
   }
 
   /** Starts the container. The runner may still be coming up when this returns; what it is sent waits for it. */
