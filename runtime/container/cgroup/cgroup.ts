@@ -166,6 +166,11 @@ function changed(old: CgroupLimits, { memoryBytes, cpus, pids }: CgroupLimits): 
 
 const removeMs = 5_000;
 
-/** Writes 0, which is whoever writes, to each file before the `--`, and becomes the command behind it. */
+/**
+ * Writes 0, which is whoever writes, to each file before the `--`, and becomes the command behind it. What is
+ * scheduled as a batch does not push others from their processor when it is woken up: the server, which wakes
+ * up a guest with each event, goes on with its other callers.
+ */
 const enterScript =
-  'while [ "$1" != -- ]; do echo 0 >"$1" || exit 126; shift; done; shift; exec "$@"';
+  'while [ "$1" != -- ]; do echo 0 >"$1" || exit 126; shift; done; shift; ' +
+  'command -v chrt >/dev/null && exec chrt --batch 0 "$@"; exec "$@"';
