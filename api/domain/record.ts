@@ -100,6 +100,7 @@ type WithoutNulls<T> = { [K in keyof T as null extends T[K] ? never : K]: T[K] }
 };
 
 function withoutNulls<T extends object>(object: T): WithoutNulls<T> {
-  const kept = Object.entries(object).filter((entry) => entry[1] !== null);
-  return Object.fromEntries(kept) as WithoutNulls<T>;
+  const kept: Partial<T> = {};
+  for (const key in object) if (object[key] !== null) kept[key] = object[key];
+  return kept as unknown as WithoutNulls<T>;
 }

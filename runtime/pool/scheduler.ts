@@ -1,5 +1,4 @@
 import PQueue from "p-queue";
-import { startDeadline } from "../deadline.ts";
 import { RunletError } from "../errors.ts";
 
 export interface SchedulerOptions {
@@ -21,6 +20,7 @@ export type Permit = Disposable;
 export class Scheduler {
   readonly #queue: PQueue;
   readonly #options: SchedulerOptions;
+  #waiting = 0;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -32,7 +32,7 @@ export class Scheduler {
   }
 
   get waiting(): number {
-    return this.#queue.size;
+    return this.#waiting;
   }
 
   /**
@@ -42,37 +42,50 @@ export class Scheduler {
   async acquire(signal?: AbortSignal): Promise<Permit> {
     signal?.throwIfAborted();
     const { concurrency, queueLimit, queueTimeoutMs } = this.#options;
-    if (this.#queue.pending < concurrency && this.#queue.size === 0) return this.#enter();
-    if (this.#queue.size >= queueLimit) {
+    const permit = Promise.withResolvers<Permit>();
+    if (this.#queue.pending < concurrency && this.#queue.size === 0) {
+      // Where there is room p-queue starts at once, and there is no wait to bound.
+      this.#enqueue(() => permit.resolve);
+      return await permit.promise;
+    }
+    if (this.#waiting >= queueLimit) {
       throw refused(`${queueLimit} invocations are waiting already`);
     }
-    using wait = startDeadline("wait for a free container slot", queueTimeoutMs, signal);
-    const granted = Promise.withResolvers<void>();
-    const released = Promise.withResolvers<void>();
-    const whole = this.#queue.add(
-      async () => {
-        // From here on p-queue must not see the signal: it would free the slot while the container still runs.
-        wait[Symbol.dispose]();
-        granted.resolve();
-        await released.promise;
-      },
-      { signal: wait.signal },
-    );
-    try {
-      await Promise.race([granted.promise, whole]);
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!wait.signal.aborted) throw error;
-      throw refused(`no container slot became free within ${queueTimeoutMs} ms`);
-    }
-    return { [Symbol.dispose]: () => released.resolve() };
+    // Neither p-queue's signal nor a composed one: those cost more than all the rest of a short wait.
+    const leave = (): void => {
+      this.#waiting--;
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", cancel);
+    };
+    let hasGivenUp = false;
+    const giveUp = (reason: Error): void => {
+      hasGivenUp = true;
+      leave();
+      permit.reject(reason);
+    };
+    const cancel = (): void => giveUp(signal?.reason as Error);
+    const timer = setTimeout(() => {
+      giveUp(refused(`no container slot became free within ${queueTimeoutMs} ms`));
+    }, queueTimeoutMs);
+    signal?.addEventListener("abort", cancel, { once: true });
+    this.#waiting++;
+    this.#enqueue(() => {
+      if (hasGivenUp) return undefined;
+      leave();
+      return permit.resolve;
+    });
+    return await permit.promise;
   }
 
-  /** Where there is room p-queue starts at once, and there is no wait to bound. */
-  #enter(): Permit {
-    const released = Promise.withResolvers<void>();
-    void this.#queue.add(async () => await released.promise);
-    return { [Symbol.dispose]: () => released.resolve() };
+  /** Asks, when there is room, who is to be given the permit; nobody where they have given up. */
+  #enqueue(taker: () => ((permit: Permit) => void) | undefined): void {
+    void this.#queue.add(async () => {
+      const take = taker();
+      if (take === undefined) return;
+      const released = Promise.withResolvers<void>();
+      take({ [Symbol.dispose]: () => released.resolve() });
+      await released.promise;
+    });
   }
 
   /** Resolves once nothing runs and nothing waits. */

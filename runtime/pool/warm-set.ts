@@ -10,18 +10,22 @@ export interface WarmSetOptions {
 interface Idle {
   readonly key: string;
   readonly guest: Guest;
-  expiry: NodeJS.Timeout;
-  freeze: NodeJS.Timeout;
+  readonly sinceMs: number;
+  readonly keepAliveMs: number;
 }
 
 /** How long an idle container keeps running: somebody who calls often never waits for a thaw. */
 const freezeAfterMs = 1000;
+
+/** How often it is looked for those whose time has come: a timer for each would be set and cleared with each call. */
+const lookEveryMs = 200;
 
 /** Containers that have answered and wait for the next event of the same function version. */
 export class WarmSet {
   readonly #options: WarmSetOptions;
   /** In the order of their last use, oldest first. */
   readonly #idle = new Set<Idle>();
+  #ticker: NodeJS.Timeout | undefined;
 
   constructor(options: WarmSetOptions) {
     this.#options = options;
@@ -33,29 +37,23 @@ export class WarmSet {
 
   /** The container that was used last for this key, if one is idle and alive. */
   take(key: string): Guest | undefined {
-    const candidates = [...this.#idle].filter((idle) => idle.key === key).toReversed();
-    for (const idle of candidates) {
-      this.#remove(idle);
-      if (idle.guest.isAlive) {
-        idle.guest.thaw();
-        return idle.guest;
+    let latest = this.#latest(key);
+    for (; latest !== undefined; latest = this.#latest(key)) {
+      this.#idle.delete(latest);
+      const { guest } = latest;
+      if (guest.isAlive) {
+        guest.thaw();
+        return guest;
       }
-      this.#options.discard(idle.guest);
+      this.#options.discard(guest);
     }
     return undefined;
   }
 
   /** Keeps a container for the next event of its key, for `keepAliveMs` at most. */
   give(key: string, guest: Guest, keepAliveMs: number): void {
-    const idle: Idle = {
-      key,
-      guest,
-      expiry: setTimeout(() => this.#drop(idle), keepAliveMs),
-      freeze: setTimeout(() => guest.freeze(), freezeAfterMs),
-    };
-    idle.expiry.unref();
-    idle.freeze.unref();
-    this.#idle.add(idle);
+    this.#idle.add({ key, guest, sinceMs: performance.now(), keepAliveMs });
+    this.#ticker ??= setInterval(() => this.#look(), lookEveryMs).unref();
     for (const oldest of this.#idle) {
       if (this.#idle.size <= this.#options.maxIdle()) break;
       this.#drop(oldest);
@@ -72,14 +70,26 @@ export class WarmSet {
     for (const idle of this.#idle) this.#drop(idle);
   }
 
-  #drop(idle: Idle): void {
-    this.#remove(idle);
-    this.#options.discard(idle.guest);
+  #latest(key: string): Idle | undefined {
+    let latest: Idle | undefined;
+    for (const idle of this.#idle) if (idle.key === key) latest = idle;
+    return latest;
   }
 
-  #remove(idle: Idle): void {
-    clearTimeout(idle.expiry);
-    clearTimeout(idle.freeze);
+  #look(): void {
+    const now = performance.now();
+    for (const idle of this.#idle) {
+      const idleMs = now - idle.sinceMs;
+      if (idleMs >= idle.keepAliveMs) this.#drop(idle);
+      else if (idleMs >= freezeAfterMs) idle.guest.freeze();
+    }
+    if (this.#idle.size > 0) return;
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+  }
+
+  #drop(idle: Idle): void {
     this.#idle.delete(idle);
+    this.#options.discard(idle.guest);
   }
 }
