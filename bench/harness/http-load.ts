@@ -1,4 +1,4 @@
-import { Pool } from "undici";
+import { type Dispatcher, Pool } from "undici";
 
 export interface HttpAnswer {
   readonly status: number;
@@ -27,9 +27,9 @@ export class HttpLoad implements Disposable {
     this.#signal.throwIfAborted();
     try {
       const request = { path, method: "POST", headers: jsonHeaders, body } as const;
-      const answer = await this.#pool.request(request);
-      const { statusCode: status, headers } = answer;
-      return { status, headers, body: await answer.body.text() };
+      const answer = new Answer();
+      this.#pool.dispatch(request, answer);
+      return await answer.whole;
     } catch (error) {
       this.#signal.throwIfAborted();
       throw error;
@@ -48,5 +48,35 @@ export class HttpLoad implements Disposable {
   [Symbol.dispose](): void {
     this.#signal.removeEventListener("abort", this.#cut);
     this.#cut();
+  }
+}
+
+/** Takes an answer as undici reads it; its own promises and streams would cost as much as the server's HTTP. */
+class Answer implements Dispatcher.DispatchHandler {
+  readonly whole: Promise<HttpAnswer>;
+  readonly #whole = Promise.withResolvers<HttpAnswer>();
+  #head: Omit<HttpAnswer, "body"> = { status: 0, headers: {} };
+  #body = "";
+
+  constructor() {
+    this.whole = this.#whole.promise;
+  }
+
+  onRequestStart(): void {}
+
+  onResponseStart(_: unknown, status: number, headers: HttpAnswer["headers"]): void {
+    this.#head = { status, headers };
+  }
+
+  onResponseData(_: unknown, chunk: Buffer): void {
+    this.#body += chunk.toString();
+  }
+
+  onResponseEnd(): void {
+    this.#whole.resolve({ ...this.#head, body: this.#body });
+  }
+
+  onResponseError(_: unknown, error: Error): void {
+    this.#whole.reject(error);
   }
 }

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FunctionSpecInput } from "../../api/schema/function.ts";
 import { poll } from "../../runtime/deadline.ts";
-import { frozenSandboxesOf, sandboxesOf, sandboxPidsOf } from "../support/sandboxes.ts";
+import {
+  frozenSandboxesOf,
+  leftoversOf,
+  sandboxesOf,
+  sandboxPidsOf,
+} from "../support/sandboxes.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const source = "let calls = 0; export const handler = () => ++calls;";
@@ -97,8 +102,10 @@ test("a container with code loaded ahead that has died is replaced before anybod
   await stocked(server, 1, "busy:1 primed");
   const before = sandboxesOf(server.config.stateDir);
   for (const pid of sandboxPidsOf(server.config.stateDir)) process.kill(pid, "SIGKILL");
-  const areGone = (): boolean =>
-    sandboxesOf(server.config.stateDir).every((id) => !before.includes(id));
+  const areGone = (): boolean => {
+    const left = leftoversOf(server.config.stateDir).join("\n");
+    return before.every((id) => !left.includes(id));
+  };
   await poll("see the dead gone", () => areGone() || undefined, { timeoutMs });
   await stocked(server, 1, "busy:1 primed");
   const { start, invocationId } = await server.client.invoke("busy");
