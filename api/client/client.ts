@@ -20,7 +20,8 @@ export interface InvokeOptions {
   event?: string | Uint8Array;
   /** Media type of the event; application/json by default. */
   contentType?: string;
-  version?: number | undefined;
+  /** A version's number, or `$LATEST`. */
+  qualifier?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -83,8 +84,8 @@ export class Client {
 
   /** Invokes a function and waits for its answer. */
   async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
-    const { event = "{}", contentType = "application/json", version, signal } = options;
-    const path = withQuery(pathOf("functions", name, "invocations"), { version });
+    const { event = "{}", contentType = "application/json", qualifier, signal } = options;
+    const path = withQuery(pathOf("functions", name, "invocations"), { qualifier });
     const headers = { "content-type": contentType };
     const response = await this.#send(path, { method: "POST", body: event, headers, signal });
     return {

@@ -8,6 +8,9 @@ import type { CodeRepository, StoredVersion } from "./ports.ts";
 /** Loads a version once, without invoking it. @throws what a deployer should read. */
 export type LoadCheck = (version: StoredVersion, signal?: AbortSignal) => Promise<void>;
 
+/** The qualifier of whatever version is the latest. */
+const latestQualifier = "$LATEST";
+
 export interface FunctionsOptions {
   store: FunctionStore;
   code: CodeRepository;
@@ -78,6 +81,19 @@ export class Functions {
     throw new RunletError(
       "not_found",
       `Cannot find ${what}: it does not exist. List what there is with GET /v1/functions`,
+    );
+  }
+
+  /**
+   * The version that a qualifier names: a number, `$LATEST`, which is also what none means.
+   * @throws `invalid_argument` for what is neither, `not_found`.
+   */
+  resolve(name: string, qualifier = latestQualifier): StoredVersion {
+    if (qualifier === latestQualifier) return this.find(name);
+    if (/^[1-9]\d{0,14}$/.test(qualifier)) return this.find(name, Number(qualifier));
+    throw new RunletError(
+      "invalid_argument",
+      `Cannot find ${name}:${qualifier}: name a version by its number, or ${latestQualifier}`,
     );
   }
 

@@ -28,7 +28,8 @@ export interface InvokerOptions {
 
 export interface InvokeRequest {
   name: string;
-  version?: number | undefined;
+  /** A version's number or `$LATEST`, which is also what none means. */
+  qualifier?: string | undefined;
   contentType?: string | undefined;
   event: Buffer;
   signal: AbortSignal;
@@ -60,7 +61,7 @@ export class Invoker {
    */
   async invoke(request: InvokeRequest): Promise<Answer> {
     const { functions, invocations } = this.#options;
-    const version = functions.find(request.name, request.version);
+    const version = functions.resolve(request.name, request.qualifier);
     const { runtime, image } = version.config;
     const contentType =
       runtime === "command" ? undefined : eventType(request.contentType, request.event);

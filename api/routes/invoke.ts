@@ -13,7 +13,7 @@ const invoke = createRoute({
     "The body is the event: JSON, text or bytes, as its content type says. The answer is the function's own, with its content type and, from a fetch-style handler, its status and headers.",
   request: {
     params: z.object({ name: functionName }),
-    query: z.object({ version: z.coerce.number().int().positive().optional() }),
+    query: z.object({ qualifier: z.string().max(64).optional() }),
     body: { content: { "*/*": { schema: z.unknown() } }, required: false },
   },
   responses: {
@@ -36,7 +36,7 @@ export function invokeRoutes(invoker: Invoker): OpenAPIHono {
   return createRouter().openapi(invoke, async (context) => {
     const answer = await invoker.invoke({
       name: context.req.valid("param").name,
-      version: context.req.valid("query").version,
+      qualifier: context.req.valid("query").qualifier,
       contentType: context.req.header("content-type"),
       event: Buffer.from(await context.req.arrayBuffer()),
       signal: context.req.raw.signal,

@@ -34,16 +34,16 @@ const requests: Refusal[] = [
   {
     what: "an unknown version",
     method: "POST",
-    path: "/v1/functions/good/invocations?version=99",
+    path: "/v1/functions/good/invocations?qualifier=99",
     body: {},
     expected: missing(/version 99 of function good/),
   },
   {
-    what: "a version that is no number",
+    what: "a qualifier that is neither a number nor $LATEST",
     method: "POST",
-    path: "/v1/functions/good/invocations?version=latest",
+    path: "/v1/functions/good/invocations?qualifier=latest",
     body: {},
-    expected: invalid(/version: .*number/),
+    expected: invalid(/good:latest: name a version by its number, or \$LATEST/),
   },
   {
     what: "an event that says it is JSON and is not",

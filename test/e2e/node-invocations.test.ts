@@ -157,9 +157,9 @@ test("an old version can be invoked after a new one was deployed", async () => {
     await server.client.deploy("old", { runtime: "node", code: { source } });
   }
   const texts = await Promise.all(
-    [1, 2, undefined].map(async (version) => {
+    ["1", "2", undefined].map(async (qualifier) => {
       const answer = await server.client.invoke("old", {
-        ...(version !== undefined && { version }),
+        ...(qualifier !== undefined && { qualifier }),
       });
       return Buffer.from(answer.body).toString();
     }),

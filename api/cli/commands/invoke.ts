@@ -2,14 +2,14 @@ import { Command } from "commander";
 import type { InvokeAnswer } from "../../client/client.ts";
 import { size } from "../format.ts";
 import { readInput } from "../input.ts";
-import { clientOf, type ServerOptions, wholeNumber, withServer } from "../options.ts";
+import { clientOf, type ServerOptions, withServer } from "../options.ts";
 import { printJson } from "../output.ts";
 import { writeOutput } from "../terminal.ts";
 
 interface InvokeCommandOptions extends ServerOptions {
   file?: string;
   type: string;
-  version?: number;
+  qualifier?: string;
   verbose?: boolean;
 }
 
@@ -27,15 +27,15 @@ export function invokeCommand(): Command {
     .argument("[event]", "the event, or - for standard input; {} by default")
     .option("-f, --file <path>", "read the event from a file")
     .option("-t, --type <type>", "media type of the event", "application/json")
-    .option("--version <n>", "a version other than the latest", wholeNumber)
+    .option("--qualifier <version>", "a version other than the latest")
     .option("-v, --verbose", "tell the invocation id, the start kind and the times on stderr")
     .action(async (name: string, typed: string | undefined, options: InvokeCommandOptions) => {
-      const { type: contentType, version } = options;
+      const { type: contentType, qualifier } = options;
       if (typed !== undefined && options.file !== undefined) {
         command.error("expected one event: as an argument or with --file");
       }
       const event = await eventOf(typed, options.file);
-      const answer = await clientOf(options).invoke(name, { event, contentType, version });
+      const answer = await clientOf(options).invoke(name, { event, contentType, qualifier });
       if (options.json) return printJson(asJson(answer));
       print(answer);
       if (options.verbose) tell(answer);

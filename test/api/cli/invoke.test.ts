@@ -116,7 +116,7 @@ test("a failure is the problem document with --json", async () => {
 });
 
 test("an unknown version is told apart from an unknown function", async () => {
-  const { exitCode, stderr } = await runlet(["invoke", "echo", "--version", "9"], { url });
+  const { exitCode, stderr } = await runlet(["invoke", "echo", "--qualifier", "9"], { url });
   assert.equal(exitCode, 1);
   assert.match(stderr, /version 9 of function echo.*\(not_found\)/);
 });

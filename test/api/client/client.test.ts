@@ -26,7 +26,7 @@ test("a function is deployed, listed, shown, invoked, on record and deleted", as
   assert.deepEqual(await client.getFunction("echo"), version);
   assert.deepEqual(await client.getFunction("echo", 1), version);
 
-  const answer = await client.invoke("echo", { event: "[1]", version: 1 });
+  const answer = await client.invoke("echo", { event: "[1]", qualifier: "1" });
   assert.deepEqual([answer.status, Buffer.from(answer.body).toString()], [200, "[1]"]);
   assert.equal(answer.headers.get("content-type"), "application/json");
   assert.match(answer.start, /^(?:cold|pooled|warm)$/);
