@@ -9,6 +9,7 @@ import type { Functions } from "./domain/functions.ts";
 import type { Images } from "./domain/images.ts";
 import type { Invocations } from "./domain/invocations.ts";
 import type { Invoker } from "./domain/invoker.ts";
+import type { Secrets } from "./domain/secrets.ts";
 import { executeRoutes } from "./routes/execute.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { healthRoutes, type Readiness } from "./routes/health.ts";
@@ -16,6 +17,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { invocationRoutes } from "./routes/invocations.ts";
 import { invokeRoutes } from "./routes/invoke.ts";
 import { describeApi } from "./routes/openapi.ts";
+import { secretRoutes } from "./routes/secrets.ts";
 import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
 
 export interface AppOptions {
@@ -24,6 +26,7 @@ export interface AppOptions {
   invoker: Invoker;
   executor: Executor;
   images: Images;
+  secrets: Secrets;
   readiness: () => Readiness;
   /** Whether the server is about to end. */
   isClosing: () => boolean;
@@ -52,6 +55,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/execute", executeRoutes(options.executor));
   app.route("/v1/invocations", invocationRoutes(options.invocations));
   app.route("/v1/images", imageRoutes(options.images));
+  app.route("/v1/secrets", secretRoutes(options.secrets));
   app.route("/", healthRoutes(options.readiness, options.metrics));
   describeApi(app);
   app.notFound(routeNotFound);

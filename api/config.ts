@@ -14,6 +14,7 @@ const environment = z.object({
   RUNLET_DATA_DIR: z.string().min(1).optional(),
   RUNLET_STATE_DIR: z.string().min(1).optional(),
   RUNLET_IMAGES_DIR: z.string().min(1).optional(),
+  RUNLET_SECRET_KEY_FILE: z.string().min(1).optional(),
   RUNLET_RUNSC: z.string().min(1).default("runsc"),
   RUNLET_PLATFORM: z.enum(["systrap", "kvm", "ptrace"]).optional(),
   RUNLET_POOL_FLOOR: z.coerce.number().int().min(0).default(2),
@@ -40,6 +41,8 @@ export interface Config {
   /** What lives as long as the server: bundles, sockets, runsc's own state. Its path is short for the sockets' sake. */
   readonly stateDir: string;
   readonly imagesDir: string;
+  /** Holds the key that secrets are sealed with; made at the first start. */
+  readonly secretKeyFile: string;
   readonly runsc: string;
   readonly platform: string | undefined;
   /** Containers that each stock keeps however little is asked for. */
@@ -74,6 +77,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     dataDir,
     stateDir: resolve(values.RUNLET_STATE_DIR ?? defaultStateDir(dataDir)),
     imagesDir: resolve(values.RUNLET_IMAGES_DIR ?? join(dataDir, "images")),
+    secretKeyFile: resolve(values.RUNLET_SECRET_KEY_FILE ?? join(dataDir, "secret.key")),
     runsc: values.RUNLET_RUNSC,
     platform: values.RUNLET_PLATFORM,
     poolFloor: values.RUNLET_POOL_FLOOR,

@@ -18,7 +18,9 @@ import { CodeStore } from "../store/code-store.ts";
 import { openDatabase } from "../store/database.ts";
 import { FunctionStore } from "../store/functions.ts";
 import { InvocationStore } from "../store/invocations.ts";
+import { loadKeyFile } from "../store/key-file.ts";
 import { lockDataDirectory } from "../store/lock.ts";
+import { SecretStore } from "../store/secrets.ts";
 import { createApp } from "./app.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { Executor } from "./domain/executor.ts";
@@ -29,6 +31,7 @@ import { Images } from "./domain/images.ts";
 import { Invocations } from "./domain/invocations.ts";
 import { Invoker } from "./domain/invoker.ts";
 import { codeRepository, scratchCode } from "./code-on-disk.ts";
+import { Secrets } from "./domain/secrets.ts";
 import { Stocking } from "./domain/stocking.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -98,8 +101,22 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const pruned = await codeStore.prune(functionStore.codeDigestsInUse());
   if (pruned > 0) log.info({ pruned }, "removed code that no function refers to");
   const code = codeRepository(codeStore);
-  const stocking = new Stocking({ pool, images: imageStore, code });
-  const functions = new Functions({
+  const secrets = new Secrets({
+    store: new SecretStore(database, loadKeyFile(config.secretKeyFile)),
+    usersOf: (name) => functions.namingSecret(name),
+    onChange: (version) => {
+      stocking.remove(version);
+      const isLatest = functions.find(version.name).version === version.version;
+      if (isLatest) stocking.add(version).catch(onError);
+    },
+  });
+  const stocking = new Stocking({
+    pool,
+    images: imageStore,
+    code,
+    environmentOf: (functionConfig) => secrets.environmentOf(functionConfig),
+  });
+  const functions: Functions = new Functions({
     onChange: (change, version) => {
       if (change === "added") stocking.add(version).catch(onError);
       else stocking.remove(version);
@@ -108,6 +125,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     code,
     maxCodeBytes,
     check: async (version, signal = AbortSignal.timeout(60_000)) => {
+      secrets.environmentOf(version.config);
       if (version.config.runtime === "command")
         return void (await imageStore.get(version.config.image));
       const poolClass = await poolClassOf(version.config, imageStore);
@@ -126,6 +144,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       images: imageStore,
       code,
       stocking,
+      secrets,
       queue: { queueLimit, queueTimeoutMs },
     }),
     executor: new Executor({
@@ -135,6 +154,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       scratch: scratchCode(tasks),
       maxCodeBytes,
     }),
+    secrets,
     images: new Images({ store: imageStore, uploads: tasks }),
     readiness: () => readinessOf(readiness, pool),
     isClosing: () => isClosing,

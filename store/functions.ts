@@ -39,6 +39,7 @@ export class FunctionStore {
   readonly #function: Sqlite.Statement<[string], FlatFunction>;
   readonly #functions: Sqlite.Statement<[string, number], FlatFunction>;
   readonly #delete: Sqlite.Statement<[string]>;
+  readonly #namingSecret: Sqlite.Statement<[string], FunctionVersionRow>;
   readonly #digests: Sqlite.Statement<[], string>;
 
   constructor({ connection }: Database) {
@@ -78,6 +79,11 @@ export class FunctionStore {
       `SELECT ${flatColumns} FROM ${functionWithLatest} WHERE f.name > ? ORDER BY f.name LIMIT ?`,
     );
     this.#delete = connection.prepare("DELETE FROM function_versions WHERE function_name = ?");
+    this.#namingSecret = connection.prepare(
+      `SELECT ${versionColumns} FROM function_versions v
+       WHERE EXISTS (SELECT 1 FROM json_each(v.config, '$.secrets') s WHERE s.value = ?)
+       ORDER BY function_name, version`,
+    );
     this.#digests = connection
       .prepare<[], string>(
         "SELECT DISTINCT code_digest FROM function_versions WHERE code_digest IS NOT NULL",
@@ -121,6 +127,11 @@ export class FunctionStore {
   /** Deletes a function with all versions; false if there is none. Its invocations stay on record. */
   delete(name: string): boolean {
     return this.#delete.run(name).changes > 0;
+  }
+
+  /** The versions whose config names a secret. */
+  versionsNamingSecret(secret: string): FunctionVersionRow[] {
+    return this.#namingSecret.all(secret);
   }
 
   /** The digests of all code that a version refers to. */

@@ -22,6 +22,12 @@ export interface Migration {
  *   A function exists while its latest version does. The row in `functions` outlives it, so that a version
  *   number never means two different things to the invocations that name it.
  *
+ *   secrets
+ *   -------
+ *   name            PK
+ *   sealed          BLOB: nonce, tag and text of AES-256-GCM; the key is in a file beside the database
+ *   created_at_us, updated_at_us
+ *
  *   invocations
  *   -----------
  *   id              PK, UUID v7: the order of ids is the order of time
@@ -68,6 +74,13 @@ export const released: readonly Migration[] = [
 
       CREATE INDEX function_versions_by_code ON function_versions (code_digest)
         WHERE code_digest IS NOT NULL;
+
+      CREATE TABLE secrets (
+        name TEXT NOT NULL PRIMARY KEY,
+        sealed BLOB NOT NULL,
+        created_at_us INTEGER NOT NULL,
+        updated_at_us INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
 
       CREATE TABLE invocations (
         id TEXT NOT NULL PRIMARY KEY,

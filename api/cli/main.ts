@@ -9,6 +9,7 @@ import { invocationsCommand } from "./commands/invocations.ts";
 import { invokeCommand } from "./commands/invoke.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { runCommand } from "./commands/run.ts";
+import { secretsCommand } from "./commands/secrets.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { exitCodeOf, reportError, throwCommandLineErrors } from "./errors.ts";
 
@@ -23,6 +24,7 @@ const program = new Command("runlet")
   .addCommand(functionsCommand())
   .addCommand(invocationsCommand())
   .addCommand(logsCommand())
+  .addCommand(secretsCommand())
   .addCommand(imageCommand())
   .addCommand(doctorCommand())
   .addHelpText(

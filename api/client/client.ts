@@ -2,6 +2,7 @@ import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
 import type { FunctionSpecInput, FunctionVersion } from "../schema/function.ts";
 import type { Image, ImageProgress } from "../schema/image.ts";
 import type { Invocation, InvocationDetail } from "../schema/invocation.ts";
+import type { Secret } from "../schema/secret.ts";
 import type { Problem } from "../schema/problem.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { linesOf } from "./lines.ts";
@@ -95,6 +96,21 @@ export class Client {
       headers: response.headers,
       body: new Uint8Array(await this.#body(response.arrayBuffer())),
     };
+  }
+
+  /** Sets a secret, which nobody reads back. */
+  async setSecret(name: string, value: string): Promise<void> {
+    await this.#send(pathOf("secrets", name), asJson("PUT", { value }));
+  }
+
+  /** A page of secrets by name, without their values. */
+  async secrets(query: Query = {}): Promise<Page<Secret>> {
+    return await this.#get(pathOf("secrets"), query);
+  }
+
+  /** Deletes a secret that no function names. */
+  async removeSecret(name: string): Promise<void> {
+    await this.#send(pathOf("secrets", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
   }
 
   /** Runs a snippet or files once. */

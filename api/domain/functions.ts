@@ -120,6 +120,11 @@ export class Functions {
     this.#options.onChange("removed", fromRow(latest));
   }
 
+  /** The versions that name a secret. */
+  namingSecret(secret: string): StoredVersion[] {
+    return this.#options.store.versionsNamingSecret(secret).map((row) => fromRow(row));
+  }
+
   /** The latest version of every function. */
   *latest(): Generator<StoredVersion> {
     for (let after = ""; ;) {

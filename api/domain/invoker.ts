@@ -12,6 +12,7 @@ import type { Guest, GuestTask } from "../../runtime/guest/guest.ts";
 import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
 import { runCommand } from "./program-run.ts";
+import type { Secrets } from "./secrets.ts";
 import type { Stocking } from "./stocking.ts";
 
 export interface InvokerOptions {
@@ -22,6 +23,7 @@ export interface InvokerOptions {
   images: ImageStore;
   code: CodeRepository;
   stocking: Stocking;
+  secrets: Secrets;
   /** How many may wait at a function's own bound, and how long. */
   queue: Omit<SchedulerOptions, "concurrency">;
 }
@@ -95,12 +97,13 @@ export class Invoker {
     request: InvokeRequest,
     { id, signal }: { id: string; signal: AbortSignal },
   ): Promise<HandlerOutcome> {
-    const { machine, pool, images, code, stocking } = this.#options;
+    const { machine, pool, images, code, stocking, secrets } = this.#options;
     if (version.config.runtime === "command") {
       const image = await images.get(version.config.image);
       const { codeDigest } = version;
       const task = codeDigest === null ? undefined : code.path(codeDigest);
-      return await runCommand({ machine, image, version, task, stdin: request.event, signal });
+      const env = secrets.environmentOf(version.config);
+      return await runCommand({ machine, image, version, env, task, stdin: request.event, signal });
     }
     const event = { id, contentType: request.contentType, body: request.event };
     const task = async (): Promise<GuestTask> => await stocking.task(version);

@@ -14,6 +14,7 @@ export interface CommandRunOptions {
   machine: Machine;
   image: Image;
   version: StoredVersion;
+  env: Readonly<Record<string, string>>;
   /** Directory of the host with the version's files, if it has any. */
   task: string | undefined;
   stdin: Uint8Array;
@@ -22,8 +23,8 @@ export interface CommandRunOptions {
 
 /** Runs a command function: standard input is the event, standard output the answer. */
 export async function runCommand(options: CommandRunOptions): Promise<HandlerOutcome> {
-  const { machine, image, version, task, stdin, signal } = options;
-  const { command, env, timeoutMs, outputBytes } = version.config;
+  const { machine, image, version, env, task, stdin, signal } = options;
+  const { command, timeoutMs, outputBytes } = version.config;
   const { tmpBytes, memoryBytes, cpus, pids } = version.config;
   const { outcome, result } = await runOnRecord(machine, {
     image,

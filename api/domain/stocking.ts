@@ -3,6 +3,7 @@ import { endInTime } from "../../runtime/container/program.ts";
 import type { Guest, GuestTask } from "../../runtime/guest/guest.ts";
 import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { Pool } from "../../runtime/pool/pool.ts";
+import type { FunctionConfig } from "../schema/function.ts";
 import { guestTask } from "./code/task.ts";
 import { RunletError } from "./errors.ts";
 import { failureOf, loadTimeoutMs, versionKey } from "./handler-run.ts";
@@ -13,6 +14,8 @@ export interface StockingOptions {
   pool: Pool;
   images: ImageStore;
   code: CodeRepository;
+  /** A function's whole environment. @throws for a secret that does not exist. */
+  environmentOf: (config: FunctionConfig) => Readonly<Record<string, string>>;
 }
 
 const keptCodeBytes = 64 * 1024 * 1024;
@@ -43,7 +46,9 @@ export class Stocking {
 
   /** Puts away what is kept for a version. */
   remove(version: StoredVersion): void {
-    this.#options.pool.forget(versionKey(version));
+    const key = versionKey(version);
+    this.#tasks.delete(key);
+    this.#options.pool.forget(key);
   }
 
   /** A version's code as a guest is given it. */
@@ -53,7 +58,7 @@ export class Stocking {
     if (known !== undefined) return known;
     const { codeDigest } = version;
     const files = codeDigest === null ? [] : await this.#options.code.read(codeDigest);
-    const task = guestTask(version, files);
+    const task = guestTask(version, files, this.#options.environmentOf(version.config));
     if (version.version > 0) this.#tasks.set(key, task);
     return task;
   }

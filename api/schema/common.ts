@@ -12,9 +12,14 @@ export const invocationId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f
 
 export const runtimeName = z.enum(["node", "python", "command"]).openapi("Runtime");
 
+/** Name of an environment variable. */
+export const variableName = z
+  .string()
+  .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "expected a variable name" });
+
 export const environment = z
   .record(
-    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, { error: "expected a variable name" }),
+    variableName,
     z
       .string()
       .max(32_768)

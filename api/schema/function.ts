@@ -1,7 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { code } from "./code.ts";
-import { environment, functionName, pageOf, runtimeName } from "./common.ts";
+import { environment, functionName, pageOf, runtimeName, variableName } from "./common.ts";
 import { limits } from "./limits.ts";
+import { secretName } from "./secret.ts";
 
 const image = z
   .string()
@@ -32,6 +33,10 @@ export const functionConfig = z.strictObject({
   }),
   image,
   env: environment.default({}),
+  secrets: z
+    .record(variableName, secretName)
+    .default({})
+    .openapi({ description: "Environment variables that hold a secret, each with its name" }),
   isolation: z.enum(["fresh", "reuse"]).default("fresh").openapi({
     description:
       "fresh: each invocation in a container that nobody used before. reuse: containers are kept for the next event of the same version, one at a time",
@@ -54,6 +59,9 @@ export const functionSpec = functionConfig
   .superRefine((spec, context) => {
     const issue = (path: string, message: string): void =>
       context.addIssue({ code: "custom", path: [path], message });
+    for (const variable of Object.keys(spec.secrets)) {
+      if (Object.hasOwn(spec.env, variable)) issue("secrets", `${variable} is in env already`);
+    }
     if (spec.runtime === "command") {
       if (spec.command === undefined) issue("command", "a command function needs a command");
       if (spec.handler !== undefined) issue("handler", "a command function has no handler");

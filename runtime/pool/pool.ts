@@ -1,3 +1,4 @@
+import { LRUCache } from "lru-cache";
 import type { Exit } from "../container/exit.ts";
 import { RunletError } from "../errors.ts";
 import { Guest, stockLimits } from "../guest/guest.ts";
@@ -76,6 +77,9 @@ export class Pool implements AsyncDisposable {
   readonly #provisioned = new Map<string, Stock>();
   readonly #primed = new Map<string, Primed>();
   readonly #warm: WarmSet;
+  /** When what is loaded for a version was last forgotten; what was taken before is not kept. */
+  readonly #forgottenAt = new LRUCache<string, number>({ max: 10_000 });
+  readonly #takenAt = new WeakMap<Guest, number>();
   readonly #retired: Retired;
   readonly #quiet: Quiet;
   readonly #ending = new Set<Promise<unknown>>();
@@ -123,15 +127,18 @@ export class Pool implements AsyncDisposable {
     const { key, signal } = options;
     this.#quiet.disturb();
     const warm = this.#warm.take(key);
-    if (warm !== undefined) return { guest: warm, start: "warm", isLoaded: true };
+    if (warm !== undefined) return this.#taken({ guest: warm, start: "warm", isLoaded: true });
     const loaded = this.#provisioned.get(key)?.takeReady() ?? this.#takePrimed(options);
-    if (loaded !== undefined) return { guest: loaded, start: "pooled", isLoaded: true };
-    return { ...(await this.#stockOf(options.class).take(signal)), isLoaded: false };
+    if (loaded !== undefined)
+      return this.#taken({ guest: loaded, start: "pooled", isLoaded: true });
+    const stocked = await this.#stockOf(options.class).take(signal);
+    return this.#taken({ ...stocked, isLoaded: false });
   }
 
   /** Keeps a used container for the next event of the same function version. */
   keepWarm(key: string, guest: Guest, keepAliveMs: number): void {
-    if (this.#isClosed || !guest.isAlive) this.discard(guest);
+    const isForgotten = (this.#forgottenAt.get(key) ?? -1) >= (this.#takenAt.get(guest) ?? 0);
+    if (this.#isClosed || !guest.isAlive || isForgotten) this.discard(guest);
     else this.#warm.give(key, guest, keepAliveMs);
   }
 
@@ -167,6 +174,7 @@ export class Pool implements AsyncDisposable {
 
   /** Forgets what is kept for a function version. */
   forget(key: string): void {
+    this.#forgottenAt.set(key, performance.now());
     this.#warm.dropKey(key);
     this.#dropPrimed(key);
     this.#provisioned.get(key)?.close(closing());
@@ -183,6 +191,11 @@ export class Pool implements AsyncDisposable {
     await this.#retired.endWhile(() => true);
     await this.#starts.idle();
     while (this.#ending.size > 0) await Promise.all(this.#ending);
+  }
+
+  #taken(taken: PoolTaken): PoolTaken {
+    this.#takenAt.set(taken.guest, performance.now());
+    return taken;
   }
 
   #stockOf(poolClass: PoolClass): Stock {

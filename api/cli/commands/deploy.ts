@@ -1,4 +1,4 @@
-import { Option } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import type { FunctionSpecInput } from "../../schema/function.ts";
 import { deployment } from "../deployment.ts";
 import {
@@ -18,6 +18,7 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   name?: string;
   runtime?: FunctionSpecInput["runtime"];
   handler?: string;
+  secret?: Record<string, string>;
   isolation?: "fresh" | "reuse";
   keepAliveMs?: number;
   concurrency?: number;
@@ -52,18 +53,27 @@ export function deployCommand(): TrailingCommand {
         "fresh: a new container each time; reuse: kept for the next event (default: fresh)",
       ).choices(["fresh", "reuse"]),
     )
+    .option("--secret <NAME=secret>", "environment variable from a secret, repeatable", secretEntry)
     .option("--keep-alive-ms <n>", "with reuse, how long an idle container is kept", wholeNumber)
     .option("--concurrency <n>", "how many invocations may run at once", wholeNumber)
     .option("--provisioned <n>", "how many containers are kept started", wholeNumber);
   return withServer(withLimits(command), examples).action(
     async (path: string | undefined, options: DeployOptions) => {
-      const { runtime, handler, isolation, keepAliveMs, concurrency, provisioned } = options;
+      const { runtime, handler, secret: secrets, isolation } = options;
+      const { keepAliveMs, concurrency, provisioned } = options;
       if (path === undefined && !command.trailing?.length) {
         command.error("expected a file or a directory, or a command after --");
       }
       const words = { path, command: command.trailing, name: options.name, runtime };
       const { name, spec } = await deployment(words);
-      const chosen = given({ handler, isolation, keepAliveMs, concurrency, provisioned });
+      const chosen = given({
+        handler,
+        secrets,
+        isolation,
+        keepAliveMs,
+        concurrency,
+        provisioned,
+      });
       const { version, created } = await clientOf(options).deploy(name, {
         ...spec,
         ...chosen,
@@ -75,4 +85,13 @@ export function deployCommand(): TrailingCommand {
       if (process.stdout.isTTY) process.stdout.write(`Next: runlet invoke ${version.name} '{}'\n`);
     },
   );
+}
+
+/** Collects `NAME=secret` options into a record. */
+function secretEntry(text: string, previous: Record<string, string> = {}): Record<string, string> {
+  const [, variable, name] = /^([A-Za-z_]\w*)=(.+)$/.exec(text) ?? [];
+  if (variable === undefined || name === undefined) {
+    throw new InvalidArgumentError("Expected NAME=secret.");
+  }
+  return { ...previous, [variable]: name };
 }

@@ -1,8 +1,12 @@
 import type { GuestTask } from "../../../runtime/guest/guest.ts";
 import type { CodeFile, StoredVersion } from "../ports.ts";
 
-/** A version with its files as a guest is given it. */
-export function guestTask(version: StoredVersion, files: readonly CodeFile[]): GuestTask {
+/** A version with its files and its whole environment as a guest is given it. */
+export function guestTask(
+  version: StoredVersion,
+  files: readonly CodeFile[],
+  env: Readonly<Record<string, string>>,
+): GuestTask {
   const { config, name } = version;
   return {
     files: files.map((file) =>
@@ -12,7 +16,7 @@ export function guestTask(version: StoredVersion, files: readonly CodeFile[]): G
     ),
     body: Buffer.concat(files.flatMap((file) => ("link" in file ? [] : [file.bytes]))),
     handler: config.handler,
-    env: config.env,
+    env,
     functionName: name,
     functionVersion: String(version.version),
     memoryBytes: config.memoryBytes,

@@ -1,0 +1,69 @@
+import { nowUs } from "../../runtime/clock.ts";
+import type { SecretStore } from "../../store/secrets.ts";
+import type { FunctionConfig } from "../schema/function.ts";
+import type { Secret } from "../schema/secret.ts";
+import { RunletError } from "./errors.ts";
+import type { StoredVersion } from "./ports.ts";
+
+export interface SecretsOptions {
+  store: SecretStore;
+  /** The versions that name a secret. */
+  usersOf: (name: string) => readonly StoredVersion[];
+  /** Told of each version of which a secret has changed. */
+  onChange: (version: StoredVersion) => void;
+}
+
+/** Values that functions get in their environment and that nobody reads back. */
+export class Secrets {
+  readonly #options: SecretsOptions;
+
+  constructor(options: SecretsOptions) {
+    this.#options = options;
+  }
+
+  /** Sets a secret. Whoever is called next with it gets the new value. */
+  set(name: string, value: string): void {
+    const { store, usersOf, onChange } = this.#options;
+    store.put(name, value, nowUs());
+    for (const version of usersOf(name)) onChange(version);
+  }
+
+  list(page: { limit: number; after?: string | undefined }): { items: Secret[]; next?: string } {
+    const rows = this.#options.store.list({
+      limit: page.limit + 1,
+      ...(page.after !== undefined && { after: page.after }),
+    });
+    const items = rows.slice(0, page.limit);
+    const last = items.at(-1);
+    return rows.length > page.limit && last ? { items, next: last.name } : { items };
+  }
+
+  /** @throws `failed_precondition` while a function names it, `not_found`. */
+  remove(name: string): void {
+    const { store, usersOf } = this.#options;
+    const [user] = usersOf(name);
+    if (user !== undefined) {
+      throw new RunletError(
+        "failed_precondition",
+        `Cannot delete secret ${name}: version ${user.version} of function ${user.name} needs it`,
+      );
+    }
+    if (store.delete(name)) return;
+    throw new RunletError("not_found", `Cannot delete secret ${name}: it does not exist`);
+  }
+
+  /** The whole environment of a function. @throws `failed_precondition` for a secret that does not exist. */
+  environmentOf({ env, secrets }: FunctionConfig): Readonly<Record<string, string>> {
+    const values = Object.entries(secrets).map(([variable, name]) => [variable, this.#read(name)]);
+    return values.length === 0 ? env : { ...env, ...Object.fromEntries(values) };
+  }
+
+  #read(name: string): string {
+    const value = this.#options.store.read(name);
+    if (value !== undefined) return value;
+    throw new RunletError(
+      "failed_precondition",
+      `Cannot use secret ${name}: it does not exist. Set it with PUT /v1/secrets/${name}`,
+    );
+  }
+}

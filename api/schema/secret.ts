@@ -1,0 +1,35 @@
+import { z } from "@hono/zod-openapi";
+import { pageOf } from "./common.ts";
+
+/** Name of a secret. */
+export const secretName = z
+  .string()
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/, {
+    error: "expected 1 to 128 letters, digits, -, _ and ., the first a letter or a digit",
+  })
+  .openapi({ example: "database-url" });
+
+/** What sets a secret. */
+export const secretValue = z
+  .strictObject({
+    value: z
+      .string()
+      .min(1)
+      .max(32_768)
+      .regex(/^[^\0]*$/, { error: "expected no NUL character" })
+      .openapi({ description: "Never shown again", example: "postgres://user:password@host/db" }),
+  })
+  .openapi("SecretValue");
+
+/** A secret without its value. */
+export const secret = z
+  .object({
+    name: secretName,
+    createdAtUs: z.number().int(),
+    updatedAtUs: z.number().int(),
+  })
+  .openapi("Secret");
+
+export const secretPage = pageOf(secret).openapi("SecretPage");
+
+export type Secret = z.infer<typeof secret>;
