@@ -12,6 +12,7 @@ import type { Invoker } from "./domain/invoker.ts";
 import type { Secrets } from "./domain/secrets.ts";
 import { executeRoutes } from "./routes/execute.ts";
 import { functionRoutes } from "./routes/functions.ts";
+import { functionUrlRoutes } from "./routes/function-url.ts";
 import { healthRoutes, type Readiness } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { invocationRoutes } from "./routes/invocations.ts";
@@ -50,8 +51,10 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/v1/functions/:name", codeLimit);
   app.use("/v1/execute", codeLimit);
   app.use("/v1/functions/:name/invocations", limitBody(options.maxEventBytes));
+  app.use("/f/*", limitBody(options.maxEventBytes));
   app.route("/v1/functions", functionRoutes(functions));
   app.route("/v1/functions", invokeRoutes(invoker));
+  app.route("/f", functionUrlRoutes(functions, invoker));
   app.route("/v1/execute", executeRoutes(options.executor));
   app.route("/v1/invocations", invocationRoutes(options.invocations));
   app.route("/v1/images", imageRoutes(options.images));

@@ -4,6 +4,7 @@
  */
 export type ErrorCode =
   | "invalid_argument"
+  | "permission_denied"
   | "not_found"
   | "already_exists"
   | "failed_precondition"

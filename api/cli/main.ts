@@ -11,6 +11,7 @@ import { logsCommand } from "./commands/logs.ts";
 import { runCommand } from "./commands/run.ts";
 import { secretsCommand } from "./commands/secrets.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { urlCommand } from "./commands/url.ts";
 import { exitCodeOf, reportError, throwCommandLineErrors } from "./errors.ts";
 
 const program = new Command("runlet")
@@ -20,6 +21,7 @@ const program = new Command("runlet")
   .addCommand(serveCommand())
   .addCommand(deployCommand())
   .addCommand(invokeCommand())
+  .addCommand(urlCommand())
   .addCommand(runCommand())
   .addCommand(functionsCommand())
   .addCommand(invocationsCommand())

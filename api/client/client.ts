@@ -83,6 +83,12 @@ export class Client {
     await this.#send(pathOf("functions", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
   }
 
+  /** Where a function answers HTTP requests, if it is public. */
+  functionUrl(name: string, qualifier?: string): string {
+    const target = qualifier === undefined ? [name] : [name, qualifier];
+    return this.#url(`/f/${target.map(encodeURIComponent).join(":")}`).href;
+  }
+
   /** Invokes a function and waits for its answer. */
   async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
     const { event = "{}", contentType = "application/json", qualifier, signal } = options;

@@ -1,7 +1,13 @@
 import { endInTime } from "../../runtime/container/program.ts";
 import type { Exit } from "../../runtime/container/exit.ts";
 import { Capture } from "../../runtime/container/stdio/capture.ts";
-import type { Guest, GuestAnswer, GuestTask, Reply } from "../../runtime/guest/guest.ts";
+import type {
+  Guest,
+  GuestAnswer,
+  GuestEvent,
+  GuestTask,
+  Reply,
+} from "../../runtime/guest/guest.ts";
 import type { Pool, PoolClass, PoolTaken } from "../../runtime/pool/pool.ts";
 import { RunletError } from "./errors.ts";
 import { failureOfExit, type Outcome } from "./outcome.ts";
@@ -24,11 +30,7 @@ export interface HandlerRunOptions {
   signal: AbortSignal;
 }
 
-export interface HandlerEvent {
-  id: string;
-  contentType: string | undefined;
-  body: Uint8Array;
-}
+export type HandlerEvent = Omit<GuestEvent, "deadlineAtMs">;
 
 export interface HandlerOutcome extends Outcome {
   readonly answer?: GuestAnswer;

@@ -9,6 +9,7 @@ import type { Pool } from "../../runtime/pool/pool.ts";
 import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.ts";
 import { poolClassOf } from "./pool-class.ts";
 import type { Guest, GuestTask } from "../../runtime/guest/guest.ts";
+import type { InvokeRequest as HttpRequest } from "../../runtime/guest/messages.ts";
 import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
 import { runCommand } from "./program-run.ts";
@@ -37,6 +38,12 @@ export interface InvokeRequest {
   signal: AbortSignal;
 }
 
+/** What a version is called with. */
+export interface Call extends Omit<InvokeRequest, "name" | "qualifier"> {
+  /** The HTTP request that the event is the body of, which is then taken as it comes. */
+  http?: HttpRequest | undefined;
+}
+
 /** What a function answered, as its caller gets it. */
 export interface Answer {
   readonly record: Invocation;
@@ -61,12 +68,16 @@ export class Invoker {
    * Invokes a function and waits for its answer, which is on record before this returns.
    * @throws `not_found`; `invalid_argument` for an event that is not what it says; InvocationError if it failed; `resource_exhausted` if there is no room for it.
    */
-  async invoke(request: InvokeRequest): Promise<Answer> {
-    const { functions, invocations } = this.#options;
-    const version = functions.resolve(request.name, request.qualifier);
+  async invoke({ name, qualifier, ...call }: InvokeRequest): Promise<Answer> {
+    return await this.call(this.#options.functions.resolve(name, qualifier), call);
+  }
+
+  /** As {@link invoke}, of a version that was found already. */
+  async call(version: StoredVersion, request: Call): Promise<Answer> {
+    const { invocations } = this.#options;
     const { runtime, image } = version.config;
-    const contentType =
-      runtime === "command" ? undefined : eventType(request.contentType, request.event);
+    const isRaw = runtime === "command" || request.http !== undefined;
+    const contentType = isRaw ? undefined : eventType(request.contentType, request.event);
     const { record, outcome } = await invocations.run(
       {
         kind: "invoke",
@@ -94,7 +105,7 @@ export class Invoker {
 
   async #run(
     version: StoredVersion,
-    request: InvokeRequest,
+    request: Call,
     { id, signal }: { id: string; signal: AbortSignal },
   ): Promise<HandlerOutcome> {
     const { machine, pool, images, code, stocking, secrets } = this.#options;
@@ -105,7 +116,8 @@ export class Invoker {
       const env = secrets.environmentOf(version.config);
       return await runCommand({ machine, image, version, env, task, stdin: request.event, signal });
     }
-    const event = { id, contentType: request.contentType, body: request.event };
+    const { contentType, http, event: body } = request;
+    const event = { id, contentType, body, request: http };
     const task = async (): Promise<GuestTask> => await stocking.task(version);
     const load = async (guest: Guest): Promise<void> => await stocking.load(guest, version);
     const poolClass = await poolClassOf(version.config, images);

@@ -2,6 +2,7 @@ import { isAscii } from "node:buffer";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Answer, Invoker } from "../domain/invoker.ts";
 import { functionName } from "../schema/common.ts";
+import { isFraming } from "./framing.ts";
 import { createRouter, problemAnswers } from "./openapi.ts";
 import { serverTiming } from "./server-timing.ts";
 
@@ -45,7 +46,8 @@ export function invokeRoutes(invoker: Invoker): OpenAPIHono {
   });
 }
 
-function respond(answer: Answer): Response {
+/** A function's answer as its caller gets it. */
+export function respond(answer: Answer): Response {
   const { record, status } = answer;
   const own: Record<string, string> = {
     "content-type": answer.contentType,
@@ -57,17 +59,25 @@ function respond(answer: Answer): Response {
     own["runlet-function-version"] = String(record.functionVersion);
   }
   if (answer.truncated) own["runlet-truncated"] = "true";
-  const body = isBodiless(status) ? null : bodyOf(answer.body);
+  const body = isBodiless(status) ? null : bodyOf(answer);
   return new Response(body, { status, headers: merged(answer.headers, own) });
 }
 
-/** Node sends a text in one piece with the head, and bytes in a second one. */
-function bodyOf(bytes: Uint8Array): string | Uint8Array<ArrayBuffer> {
-  const isText = bytes.byteLength <= joinedBytes && isAscii(bytes);
+/**
+ * Node sends a text in one piece with the head, and bytes in a second one. A head that goes with a text goes as
+ * UTF-8, though, which is not what its bytes over 127 mean.
+ */
+function bodyOf({ body: bytes, contentType, headers }: Answer): string | Uint8Array<ArrayBuffer> {
+  const isPlain = isAsciiText(contentType) && headers.every(([, text]) => isAsciiText(text));
+  const isText = bytes.byteLength <= joinedBytes && isPlain && isAscii(bytes);
   // The type wants bytes of which nobody shares the memory; these are of a socket's own buffer.
   return isText
     ? Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("latin1")
     : (bytes as Uint8Array<ArrayBuffer>);
+}
+
+function isAsciiText(text: string): boolean {
+  return !/[\u0080-\u00ff]/.test(text);
 }
 
 const joinedBytes = 16 * 1024;
@@ -79,24 +89,13 @@ function merged(
 ): Headers | Record<string, string> {
   if (given.length === 0) return own;
   const headers = new Headers();
+  const connection = given.find(([name]) => name.toLowerCase() === "connection")?.[1];
   for (const [name, value] of given) {
-    if (!framing.has(name.toLowerCase())) headers.append(name, value);
+    if (!isFraming(name.toLowerCase(), connection)) headers.append(name, value);
   }
   for (const [name, value] of Object.entries(own)) headers.set(name, value);
   return headers;
 }
-
-/** Headers that say how an answer travels, which is not the function's business. */
-const framing: ReadonlySet<string> = new Set([
-  "connection",
-  "content-length",
-  "keep-alive",
-  "proxy-connection",
-  "te",
-  "trailer",
-  "transfer-encoding",
-  "upgrade",
-]);
 
 function isBodiless(status: number): boolean {
   return status === 204 || status === 205 || status === 304;

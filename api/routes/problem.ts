@@ -7,6 +7,7 @@ import type { Problem } from "../schema/problem.ts";
 /** The HTTP status and title of each code. */
 export const problems: Readonly<Record<ErrorCode, { status: number; title: string }>> = {
   invalid_argument: { status: 400, title: "The request is not valid" },
+  permission_denied: { status: 403, title: "Not allowed" },
   not_found: { status: 404, title: "No such thing" },
   already_exists: { status: 409, title: "It exists already" },
   failed_precondition: { status: 409, title: "Not possible in this state" },

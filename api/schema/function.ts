@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import { code } from "./code.ts";
 import { environment, functionName, pageOf, runtimeName, variableName } from "./common.ts";
+import { httpAccess } from "./http-access.ts";
 import { limits } from "./limits.ts";
 import { secretName } from "./secret.ts";
 
@@ -50,6 +51,7 @@ export const functionConfig = z.strictObject({
   provisioned: z.number().int().min(0).max(1000).default(0).openapi({
     description: "How many containers are kept started with this function loaded",
   }),
+  http: httpAccess,
   ...limits,
 });
 
@@ -65,6 +67,7 @@ export const functionSpec = functionConfig
     if (spec.runtime === "command") {
       if (spec.command === undefined) issue("command", "a command function needs a command");
       if (spec.handler !== undefined) issue("handler", "a command function has no handler");
+      if (spec.http.public) issue("http", "a command function takes no HTTP requests");
     } else {
       if (spec.code === undefined) issue("code", `a ${spec.runtime} function needs code`);
       if (spec.command !== undefined) issue("command", "only a command function has a command");

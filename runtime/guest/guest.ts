@@ -8,7 +8,13 @@ import type { Capture } from "../container/stdio/capture.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
 import { Channel, type Received } from "./channel.ts";
-import type { GuestError, GuestMessage, HostMessage, TaskEntry } from "./messages.ts";
+import type {
+  GuestError,
+  GuestMessage,
+  HostMessage,
+  InvokeRequest,
+  TaskEntry,
+} from "./messages.ts";
 import { type GuestRuntime, runnerArgs } from "./program.ts";
 
 export interface GuestOptions {
@@ -41,6 +47,8 @@ export interface GuestTask {
 export interface GuestEvent {
   id: string;
   contentType?: string | undefined;
+  /** The HTTP request that the event is the body of, where it is. */
+  request?: InvokeRequest | undefined;
   deadlineAtMs: number;
   body: Uint8Array;
 }
@@ -186,11 +194,12 @@ export class Guest implements AsyncDisposable {
   }
 
   /** Calls the handler and waits for what it comes to. Its output up to then has been captured. */
-  async invoke({ body, contentType, ...event }: GuestEvent): Promise<Reply<GuestAnswer>> {
+  async invoke({ body, contentType, request, ...event }: GuestEvent): Promise<Reply<GuestAnswer>> {
     const message = {
       type: "invoke",
       ...event,
       ...(contentType !== undefined && { contentType }),
+      ...(request !== undefined && { request }),
     } as const;
     return await this.#ask(message, body, (reply) => invocationReply(reply, event.id));
   }

@@ -7,6 +7,10 @@ export const maxGuestHeaderBytes = 1024 * 1024;
 /** Bounds of what a `result` says about an HTTP answer. */
 export const answerLimits = { headers: 512, headerValueLength: 16 * 1024, contentTypeLength: 1024 };
 
+/** What lands in an HTTP answer must not be able to end a header early. */
+export const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
+export const headerValue = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
+
 /** Longest message or stack of an error in UTF-16 units, without the mark that stands for what was cut. */
 export const maxErrorTextLength = 64 * 1024;
 
@@ -41,7 +45,10 @@ export interface LoadMessage {
   readonly memoryBytes: number;
 }
 
-/** The HTTP request that an invocation came as, for handlers that want it. */
+/**
+ * The HTTP request that an invocation came as. Its `x-forwarded-*` headers are the host's: `for` is the client's
+ * address, `prefix` the part of the path that names the function.
+ */
 export interface InvokeRequest {
   readonly method: string;
   readonly url: string;

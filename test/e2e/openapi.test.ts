@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { createApp } from "../../api/app.ts";
+import { describedMethods } from "../../api/routes/function-url.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 type Json = Record<string, unknown>;
@@ -19,8 +20,13 @@ test("the OpenAPI document names every route that is mounted, and no other", () 
   // Routes look at what they are given only when they are called.
   const app = createApp({ maxCodeBytes: 1, maxEventBytes: 1 } as Parameters<typeof createApp>[0]);
   const mounted = app.routes
-    .filter(({ method, path }) => method !== "ALL" && path !== "/openapi.json")
-    .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
+    .filter(({ method, path }) => method !== "ALL" || path.startsWith("/f/:"))
+    .filter(({ path }) => path !== "/openapi.json")
+    .flatMap(({ method, path }) => {
+      const methods = method === "ALL" ? describedMethods : [method];
+      const described = path.replaceAll(/:(\w+)/g, "{$1}").replace(/\*$/, "{path}");
+      return methods.map((each) => `${each.toUpperCase()} ${described}`);
+    });
   const described = Object.entries(document["paths"] as Record<string, Json>).flatMap(
     ([path, operations]) =>
       Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),

@@ -23,12 +23,15 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   keepAliveMs?: number;
   concurrency?: number;
   provisioned?: number;
+  public?: boolean;
+  corsOrigin?: string[];
 }
 
 const examples = [
   "runlet deploy hello.mjs",
   "runlet deploy ./my-function --name greet --env STAGE=test --timeout-ms 5000",
   "runlet deploy --name upper -- tr a-z A-Z",
+  "runlet deploy site.mjs --public",
   "runlet deploy ./tools --name report -- bash report.sh --short",
 ];
 
@@ -56,7 +59,9 @@ export function deployCommand(): TrailingCommand {
     .option("--secret <NAME=secret>", "environment variable from a secret, repeatable", secretEntry)
     .option("--keep-alive-ms <n>", "with reuse, how long an idle container is kept", wholeNumber)
     .option("--concurrency <n>", "how many invocations may run at once", wholeNumber)
-    .option("--provisioned <n>", "how many containers are kept started", wholeNumber);
+    .option("--provisioned <n>", "how many containers are kept started", wholeNumber)
+    .option("--public", "let anybody who reaches the server call it at its URL, see `runlet url`")
+    .option("--cors-origin <origin...>", "pages that may call it from a browser, or *");
   return withServer(withLimits(command), examples).action(
     async (path: string | undefined, options: DeployOptions) => {
       const { runtime, handler, secret: secrets, isolation } = options;
@@ -73,6 +78,7 @@ export function deployCommand(): TrailingCommand {
         keepAliveMs,
         concurrency,
         provisioned,
+        http: httpOf(options),
       });
       const { version, created } = await clientOf(options).deploy(name, {
         ...spec,
@@ -94,4 +100,13 @@ function secretEntry(text: string, previous: Record<string, string> = {}): Recor
     throw new InvalidArgumentError("Expected NAME=secret.");
   }
   return { ...previous, [variable]: name };
+}
+
+/** How the function may be called at its URL, where anything was said of that. */
+function httpOf({
+  public: isPublic,
+  corsOrigin: origins,
+}: DeployOptions): FunctionSpecInput["http"] {
+  if (isPublic === undefined && origins === undefined) return undefined;
+  return { public: isPublic === true, ...(origins && { cors: { origins } }) };
 }

@@ -4,6 +4,8 @@ import { type Answer, encodeAnswer } from "./answer.ts";
 import { makeContext } from "./context.ts";
 import { decodeEvent, makeRequest } from "./event.ts";
 import type { Handler } from "./handler.ts";
+import { encodeHttpAnswer } from "./http-answer.ts";
+import { makeHttpEvent } from "./http-event.ts";
 
 /** Code that is loaded, and what it was loaded as. */
 export interface Task {
@@ -18,9 +20,13 @@ export async function callHandler(
   event: Buffer,
 ): Promise<Answer> {
   const context = makeContext(load, invoke);
-  return await encodeAnswer(
-    handler.kind === "fetch"
-      ? await handler.call(makeRequest(invoke, event), context)
-      : await handler.call(decodeEvent(invoke.contentType, event), context),
-  );
+  if (handler.kind === "fetch") {
+    return await encodeAnswer(await handler.call(makeRequest(invoke, event), context));
+  }
+  const { request } = invoke;
+  if (request !== undefined) {
+    const httpEvent = makeHttpEvent(request, event, context);
+    return await encodeHttpAnswer(await handler.call(httpEvent, context));
+  }
+  return await encodeAnswer(await handler.call(decodeEvent(invoke.contentType, event), context));
 }

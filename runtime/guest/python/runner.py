@@ -8,6 +8,7 @@ from .channel import Channel
 from .context import Context
 from .failure import describe
 from .handler import load_handler
+from .http import encode_http_answer, make_http_event
 from .task import write_task
 from .values import decode_event, encode_answer
 from .warm import warm_up
@@ -69,17 +70,30 @@ class Runner:
 
     def invoke(self, header, body):
         try:
-            event = decode_event(header.get("contentType"), body)
-            value = self._handler(event, Context(self._load, header))
-            if hasattr(value, "__await__"):
-                value = self.wait_for(value)
-            content_type, answer = encode_answer(value)
-            result = {"type": "result", "id": header["id"], "contentType": content_type}
-            self._channel.send(result, answer)
+            self._channel.send(*self.answer(header, body))
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
             self._channel.send({"type": "error", "id": header["id"], "error": describe(error)})
+
+    def answer(self, header, body):
+        """The result of one call of the handler, and its body."""
+        context = Context(self._load, header)
+        request = header.get("request")
+        if request is None:
+            value = self.call(decode_event(header.get("contentType"), body), context)
+            content_type, answer = encode_answer(value)
+            return {"type": "result", "id": header["id"], "contentType": content_type}, answer
+        value = self.call(make_http_event(request, body, context), context)
+        status, headers, content_type, answer = encode_http_answer(value)
+        result = {"type": "result", "id": header["id"], "contentType": content_type}
+        if status is not None:
+            result.update(status=status, headers=headers)
+        return result, answer
+
+    def call(self, event, context):
+        value = self._handler(event, context)
+        return self.wait_for(value) if hasattr(value, "__await__") else value
 
     def wait_for(self, awaitable):
         """One event loop for all invocations: clients that user code keeps are bound to it."""

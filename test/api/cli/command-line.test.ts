@@ -9,6 +9,7 @@ const commands = [
   ["serve"],
   ["deploy"],
   ["invoke"],
+  ["url"],
   ["run"],
   ["functions"],
   ["functions", "ls"],

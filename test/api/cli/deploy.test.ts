@@ -120,6 +120,7 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
   args.push("--timeout-ms", "5000", "--memory-bytes", "128MiB", "--tmp-bytes", "2MiB");
   args.push("--cpus", "0.5", "--pids", "64");
   args.push("--output-bytes", "1000", "--image", "default", "--concurrency", "3");
+  args.push("--public", "--cors-origin", "https://a.example", "https://b.example");
   args.push("--isolation", "reuse", "--keep-alive-ms", "1000", "--provisioned", "0");
   const options = { url, cwd: dir.path, env: { HOME_TOWN: "Ulm" } };
   const first = await runlet([...args, "--json"], options);
@@ -138,6 +139,7 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
     handler: "all.other",
     image: "default",
     env: { A: "1=2", HOME_TOWN: "Ulm" },
+    secrets: {},
     timeoutMs: 5000,
     memoryBytes: 128 * 1024 * 1024,
     cpus: 0.5,
@@ -147,6 +149,16 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
     keepAliveMs: 1000,
     concurrency: 3,
     provisioned: 0,
+    http: {
+      public: true,
+      cors: {
+        origins: ["https://a.example", "https://b.example"],
+        methods: ["*"],
+        headers: ["*"],
+        exposeHeaders: [],
+        credentials: false,
+      },
+    },
     outputBytes: 1000,
   });
   const again = await runlet(args, options);

@@ -1,0 +1,90 @@
+import type { HttpBindings } from "@hono/node-server";
+import { OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import { InvocationError, RunletError } from "../domain/errors.ts";
+import type { Functions } from "../domain/functions.ts";
+import type { Invoker } from "../domain/invoker.ts";
+import { allowReading, isPreflight, preflightAnswer } from "./cors.ts";
+import { functionAddress, httpRequest } from "./http-request.ts";
+import { respond } from "./invoke.ts";
+import { problemAnswers } from "./openapi.ts";
+import { problemResponse } from "./problem.ts";
+
+/** The methods that the OpenAPI document has a word for, though any is taken. */
+export const describedMethods = [
+  "get",
+  "put",
+  "post",
+  "delete",
+  "options",
+  "head",
+  "patch",
+] as const;
+
+type Env = { Bindings: HttpBindings };
+
+/** `/f/{function}`: HTTP as it comes, to functions that answer it themselves. */
+export function functionUrlRoutes(functions: Functions, invoker: Invoker): OpenAPIHono<Env> {
+  const router = new OpenAPIHono<Env>();
+  const serve = async (context: Context<Env>): Promise<Response> => {
+    const { raw } = context.req;
+    const { name, qualifier, prefix } = functionAddress(raw.url);
+    const version = functions.resolve(name, qualifier);
+    const { public: isPublic, cors } = version.config.http;
+    if (!isPublic) throw notPublic(name);
+    if (cors !== undefined && isPreflight(raw)) return preflightAnswer(raw, cors);
+    const http = httpRequest(raw, context.env, prefix);
+    const response = await invoker
+      .call(version, { event: await bodyOf(context), http, signal: raw.signal })
+      .then(respond, (error: unknown) => problemResponse(withoutInside(error), context));
+    if (cors !== undefined) allowReading(response, raw, cors);
+    return response;
+  };
+  for (const path of ["/:target", "/:target/*"]) router.all(path, serve);
+  describe(router);
+  return router;
+}
+
+async function bodyOf({ req }: Context): Promise<Buffer> {
+  return Buffer.from(await req.arrayBuffer());
+}
+
+function notPublic(name: string): RunletError {
+  return new RunletError(
+    "permission_denied",
+    `Cannot call function ${name} at its URL: it is not public. Deploy it with http.public`,
+  );
+}
+
+/** What a function threw is for who wrote it, and not for who called it from anywhere. */
+function withoutInside(error: unknown): unknown {
+  if (!(error instanceof InvocationError) || error.code !== "function_error") return error;
+  const told = new RunletError(error.code, "Cannot answer: the function failed. See its record");
+  return new InvocationError(told, { invocationId: error.invocationId });
+}
+
+/** A route that takes any method has no definition of its own in OpenAPI: each method stands for itself. */
+function describe(router: OpenAPIHono<Env>): void {
+  const target = z.string().openapi({ param: { name: "target", in: "path" }, example: "hello:3" });
+  const path = z.string().openapi({ param: { name: "path", in: "path" }, example: "users/7" });
+  for (const method of describedMethods) {
+    const common = {
+      method,
+      summary: "Have a public function answer an HTTP request",
+      description:
+        "`target` is a function's name, with `:` and a version's number after it where it is not the latest. Method, path, query, headers and body go to the function as they come.",
+      responses: { 200: { description: "The function's own answer" }, ...problemAnswers },
+    };
+    const registry = router.openAPIRegistry;
+    registry.registerPath({
+      ...common,
+      path: "/{target}",
+      request: { params: z.object({ target }) },
+    });
+    registry.registerPath({
+      ...common,
+      path: "/{target}/{path}",
+      request: { params: z.object({ target, path }) },
+    });
+  }
+}

@@ -1,0 +1,50 @@
+import type { HttpBindings } from "@hono/node-server";
+import type { Call } from "../domain/invoker.ts";
+import { isFraming } from "./framing.ts";
+
+/** The part of a function URL's path that names the function, and what it names. */
+export interface FunctionAddress {
+  readonly name: string;
+  readonly qualifier: string | undefined;
+  readonly prefix: string;
+}
+
+/** Reads `/f/name[:qualifier]/...`; a name that none can have is as good as one that nobody has. */
+export function functionAddress(url: string): FunctionAddress {
+  const [prefix = "", segment = ""] = /^\/f\/([^/]*)/.exec(new URL(url).pathname) ?? [];
+  const [name = "", ...rest] = decoded(segment).split(":");
+  return { name, qualifier: rest.length === 0 ? undefined : rest.join(":"), prefix };
+}
+
+/** A request as its function is to see it: without what goes for one hop, and with where it came from. */
+export function httpRequest(
+  { method, url }: Request,
+  { incoming }: HttpBindings,
+  prefix: string,
+): NonNullable<Call["http"]> {
+  const { rawHeaders, headers, socket } = incoming;
+  const kept: [string, string][] = [];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = (rawHeaders[at] ?? "").toLowerCase();
+    const isOwn = name === "forwarded" || name.startsWith("x-forwarded-");
+    if (!isOwn && !isFraming(name, headers.connection)) kept.push([name, rawHeaders[at + 1] ?? ""]);
+  }
+  if (headers["content-length"] !== undefined) {
+    kept.push(["content-length", headers["content-length"]]);
+  }
+  kept.push(
+    ["x-forwarded-for", (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "")],
+    ["x-forwarded-proto", new URL(url).protocol.slice(0, -1)],
+    ["x-forwarded-host", headers.host ?? ""],
+    ["x-forwarded-prefix", prefix],
+  );
+  return { method, url, headers: kept };
+}
+
+function decoded(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    return segment;
+  }
+}
