@@ -36,7 +36,7 @@ export const store: Bench = {
     };
     const list = async (): Promise<number> => {
       const start = performance.now();
-      invocations.list({ functionName: "bench", limit: pageLength });
+      invocations.page({ functionName: "bench", limit: pageLength });
       return performance.now() - start;
     };
     const once = async (samples: number, sample: () => Promise<number>): Promise<number[]> => {

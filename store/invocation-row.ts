@@ -33,6 +33,8 @@ export interface InvocationRow {
   readonly functionVersion: number | null;
   readonly image: string | null;
   readonly runtime: string | null;
+  /** The trace that the caller named, 32 hexadecimal digits; null where it named none: then the id is one. */
+  readonly traceId: string | null;
   readonly status: InvocationStatus;
   readonly startKind: StartKind | null;
   readonly containerId: string | null;
@@ -86,6 +88,7 @@ const columns: Readonly<Record<InvocationField, string>> = {
   functionVersion: "function_version",
   image: "image",
   runtime: "runtime",
+  traceId: "trace_id",
   status: "status",
   startKind: "start_kind",
   containerId: "container_id",
@@ -140,6 +143,7 @@ export const blankInvocation: Omit<InvocationRow, "id" | "kind" | "status" | "qu
   functionVersion: null,
   image: null,
   runtime: null,
+  traceId: null,
   startKind: null,
   containerId: null,
   exitCode: null,

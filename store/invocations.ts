@@ -1,6 +1,6 @@
 import type Sqlite from "better-sqlite3";
 import type { Database } from "./database.ts";
-import { type InvocationFilter, pageQuery } from "./invocation-query.ts";
+import { horizonQuery, type InvocationFilter, pageQuery } from "./invocation-query.ts";
 import {
   blankInvocation,
   columnOf,
@@ -14,6 +14,17 @@ import {
   type SqlInvocation,
   toSqlValue,
 } from "./invocation-row.ts";
+import { rootIdOf } from "./trace-id.ts";
+
+/** Invocations, newest first, without their output. */
+export interface InvocationPage {
+  readonly rows: readonly InvocationSummary[];
+  /** The cursor of the page after this one, which there may be even where this one is short or empty. */
+  readonly next?: string;
+}
+
+/** How many rows a page looks at for the few that match, so that it holds up the event loop for milliseconds at most. */
+const maxRowsWalked = 5000;
 
 /** What of the record may go. Each bound works alone; what is still queued or running stays. */
 export interface PruneOptions {
@@ -103,11 +114,17 @@ export class InvocationStore {
     return row && fromSql<InvocationRow>(row);
   }
 
-  /** A page of invocations, newest first, without their output. */
-  list(filter: InvocationFilter): InvocationSummary[] {
-    const { sql, values } = pageQuery(filter);
-    const rows = this.#prepare(sql).all(...values) as SqlInvocation<InvocationSummary>[];
-    return rows.map((row) => fromSql<InvocationSummary>(row));
+  /** The newest invocations that match, as far as a look at a few thousand rows finds them. */
+  page(filter: InvocationFilter): InvocationPage {
+    const horizon = this.#horizonOf(filter);
+    const since = horizon ?? filter.since;
+    const reach = { ...filter, ...(since !== undefined && { since }), limit: filter.limit + 1 };
+    const found = this.#select(reach);
+    const root = this.#rootOf(reach);
+    const rows = root === undefined ? found : [...found, root].sort(newestFirst);
+    const page = rows.slice(0, filter.limit);
+    const next = rows.length > filter.limit ? page.at(-1)?.id : horizon;
+    return { rows: page, ...(next !== undefined && { next }) };
   }
 
   /**
@@ -133,6 +150,29 @@ export class InvocationStore {
     return ids.length;
   }
 
+  #select(filter: InvocationFilter): InvocationSummary[] {
+    const { sql, values } = pageQuery(filter);
+    const rows = this.#prepare(sql).all(...values) as SqlInvocation<InvocationSummary>[];
+    return rows.map((row) => fromSql<InvocationSummary>(row));
+  }
+
+  #horizonOf(filter: InvocationFilter): string | undefined {
+    const query = horizonQuery(filter, maxRowsWalked);
+    if (query === undefined) return undefined;
+    const row = this.#prepare(query.sql).get(...query.values) as { id: string } | undefined;
+    return row?.id;
+  }
+
+  /** The invocation whose own id is the trace that is looked for. */
+  #rootOf({ traceId, ...filter }: InvocationFilter): InvocationSummary | undefined {
+    if (traceId === undefined) return undefined;
+    const id = rootIdOf(traceId);
+    if (id < (filter.since ?? id) || (filter.before !== undefined && id >= filter.before))
+      return undefined;
+    const [row] = this.#select({ ...filter, since: id, before: `${id} `, limit: 1 });
+    return row?.traceId === null ? row : undefined;
+  }
+
   #prepare(sql: string): Sqlite.Statement {
     let statement = this.#prepared.get(sql);
     if (statement === undefined) {
@@ -141,6 +181,10 @@ export class InvocationStore {
     }
     return statement;
   }
+}
+
+function newestFirst(a: InvocationSummary, b: InvocationSummary): number {
+  return a.id < b.id ? 1 : -1;
 }
 
 type OldRow = Pick<InvocationRow, "id" | "status" | "queuedAtUs">;

@@ -33,6 +33,7 @@ export interface Migration {
  *   id              PK, UUID v7: the order of ids is the order of time
  *   kind            invoke | execute
  *   function_name, function_version, image, runtime
+ *   trace_id        what the caller named; null where the id stands for it
  *   status          queued | running | succeeded | failed | timed_out | cancelled | lost
  *   start_kind      cold | pooled | warm
  *   container_id, exit_code, exit_signal, exit_reason
@@ -47,6 +48,7 @@ export interface Migration {
  *   reason, is one descent and a short walk. Most invocations are of functions and succeed, and most
  *   containers exit by themselves: the indexes by kind, by status and by exit reason leave these out, since
  *   each further index is a further page to write in each commit, and a walk over all finds many of them soon.
+ *   Where a walk finds few, a page ends after so many rows and the next one goes on there.
  *
  * Words (kind, status, ...) have no CHECK: a new word would mean to copy a table of millions of rows.
  */
@@ -89,6 +91,7 @@ export const released: readonly Migration[] = [
         function_version INTEGER,
         image TEXT,
         runtime TEXT,
+        trace_id TEXT,
         status TEXT NOT NULL,
         start_kind TEXT,
         container_id TEXT,
@@ -133,6 +136,8 @@ export const released: readonly Migration[] = [
       CREATE INDEX invocations_by_function_exit_reason
         ON invocations (function_name, exit_reason, id)
         WHERE function_name IS NOT NULL AND exit_reason <> 'exited';
+      CREATE INDEX invocations_by_trace ON invocations (trace_id, id)
+        WHERE trace_id IS NOT NULL;
     `,
   },
 ];

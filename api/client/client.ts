@@ -23,6 +23,10 @@ export interface InvokeOptions {
   contentType?: string;
   /** A version's number, or `$LATEST`. */
   qualifier?: string | undefined;
+  /** Asks for the end of the output, which comes as the header `runlet-log-tail`, also of a failure. */
+  log?: "tail" | undefined;
+  /** W3C trace context that the invocation is to be part of. */
+  traceparent?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -92,8 +96,13 @@ export class Client {
   /** Invokes a function and waits for its answer. */
   async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
     const { event = "{}", contentType = "application/json", qualifier, signal } = options;
+    const { log, traceparent } = options;
     const path = withQuery(pathOf("functions", name, "invocations"), { qualifier });
-    const headers = { "content-type": contentType };
+    const headers = {
+      "content-type": contentType,
+      ...(log !== undefined && { "runlet-log": log }),
+      ...(traceparent !== undefined && { traceparent }),
+    };
     const response = await this.#send(path, { method: "POST", body: event, headers, signal });
     return {
       invocationId: response.headers.get("runlet-invocation-id") ?? "",
@@ -203,7 +212,7 @@ export class Client {
       await response.body?.cancel();
       throw this.#foreign(response);
     }
-    throw new ApiError(await this.#read<Problem>(response));
+    throw new ApiError(await this.#read<Problem>(response), response.headers);
   }
 
   /** A server that ends in the middle of its answer has not answered. */

@@ -5,11 +5,13 @@ export class ApiError extends Error {
   override readonly name = "ApiError";
   readonly code: string;
   readonly problem: Problem;
+  readonly headers: Headers;
 
-  constructor(problem: Problem) {
+  constructor(problem: Problem, headers: Headers = new Headers()) {
     super(problem.detail);
     this.code = problem.code;
     this.problem = problem;
+    this.headers = headers;
   }
 }
 

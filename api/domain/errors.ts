@@ -14,15 +14,26 @@ export interface ThrownError {
 export class InvocationError extends RunletError {
   override readonly name = "InvocationError";
   readonly invocationId: string;
+  readonly traceId: string;
+  /** The end of the output in base64, where the caller asked for it. */
+  readonly logTail: string | undefined;
   readonly thrown: ThrownError | undefined;
   readonly exit: Exit | undefined;
 
   constructor(
     cause: RunletError,
-    facts: { invocationId: string; thrown?: ThrownError; exit?: Exit },
+    facts: {
+      invocationId: string;
+      traceId: string;
+      thrown?: ThrownError;
+      exit?: Exit;
+      logTail?: string | undefined;
+    },
   ) {
     super(cause.code, cause.message, { cause });
     this.invocationId = facts.invocationId;
+    this.traceId = facts.traceId;
+    this.logTail = facts.logTail;
     this.thrown = facts.thrown;
     this.exit = facts.exit;
   }

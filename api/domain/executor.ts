@@ -30,7 +30,10 @@ export class Executor {
    * @throws `invalid_argument` for code that cannot be taken; `resource_exhausted`; InvocationError where
    * the program could not be run to an end of its own.
    */
-  async execute(request: ExecuteRequest, signal: AbortSignal): Promise<ExecuteResult> {
+  async execute(
+    request: ExecuteRequest,
+    { signal, traceId }: { signal: AbortSignal; traceId?: string | undefined },
+  ): Promise<ExecuteResult> {
     const { invocations, machine, images, scratch, maxCodeBytes } = this.#options;
     const { runtime, code, env, timeoutMs, outputBytes } = request;
     const files = code === undefined ? [] : await codeFiles(code, runtime, maxCodeBytes);
@@ -42,7 +45,13 @@ export class Executor {
     const limits = { tmpBytes, memoryBytes, cpus, pids };
     const common = { image, args, env, timeoutMs, outputBytes, stdin, task: task?.path, ...limits };
     const { record, outcome } = await invocations.run(
-      { kind: "execute", runtime, image: image.name, eventBytes: stdin.length },
+      {
+        kind: "execute",
+        runtime,
+        image: image.name,
+        eventBytes: stdin.length,
+        traceId: traceId ?? null,
+      },
       async (run) => {
         return (await runOnRecord(machine, { ...common, signal: run.signal })).outcome;
       },
@@ -58,13 +67,14 @@ const ownEnds: ReadonlySet<string> = new Set(["exited", "signaled", "timeout", "
 function toResult(record: Invocation, outcome: Outcome): ExecuteResult {
   const { failure, exit, stdout, stderr } = outcome;
   const isOwnEnd = exit !== undefined && ownEnds.has(exit.reason);
-  if (failure !== undefined && !isOwnEnd) throw invocationError(record.id, failure, outcome);
+  if (failure !== undefined && !isOwnEnd) throw invocationError(record, failure, outcome);
   if (!exit || !stdout || !stderr) throw new Error("A program that ran has no exit");
   const texts = [stdout.toBuffer(), stderr.toBuffer()];
   const outputEncoding = texts.every(isUtf8) ? "utf8" : "base64";
   const [out = "", err = ""] = texts.map((bytes) => bytes.toString(outputEncoding));
   return {
     invocationId: record.id,
+    traceId: record.traceId,
     exitCode: exit.code,
     ...(exit.signal !== undefined && { exitSignal: exit.signal }),
     exitReason: exit.reason,

@@ -1,6 +1,10 @@
 import { endInTime } from "../../runtime/container/program.ts";
 import type { Exit } from "../../runtime/container/exit.ts";
-import { Capture } from "../../runtime/container/stdio/capture.ts";
+import {
+  type Capture,
+  captureBoth,
+  type OutputListener,
+} from "../../runtime/container/stdio/capture.ts";
 import type {
   Guest,
   GuestAnswer,
@@ -27,6 +31,7 @@ export interface HandlerRunOptions {
   task: () => Promise<GuestTask>;
   /** Loads the version into a container ahead of its next call. */
   load: (guest: Guest) => Promise<void>;
+  onOutput?: OutputListener | undefined;
   signal: AbortSignal;
 }
 
@@ -80,9 +85,10 @@ class HandlerRun {
     this.#options = options;
     this.#taken = taken;
     this.#takeUs = takeUs;
-    this.#stdout = new Capture(outputBytes);
-    this.#stderr = new Capture(outputBytes);
-    taken.guest.capture(this.#stdout, this.#stderr);
+    const { stdout, stderr } = captureBoth(outputBytes, options.onOutput);
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    taken.guest.capture(stdout, stderr);
   }
 
   /** Undefined where the container died before it can have run anything of the function. */

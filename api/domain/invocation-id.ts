@@ -17,7 +17,12 @@ export function newInvocationId(): string {
     lastMs++;
     count = 0;
   }
-  const time = lastMs.toString(16).padStart(12, "0");
   const counted = `7${count.toString(16).padStart(3, "0")}`;
-  return `${time.slice(0, 8)}-${time.slice(8)}-${counted}-${randomUUID().slice(19)}`;
+  return `${idsFrom(lastMs)}-${counted}-${randomUUID().slice(19)}`;
+}
+
+/** What the ids of a moment, milliseconds since the epoch, begin with: all later ones are greater than it. */
+export function idsFrom(atMs: number): string {
+  const time = atMs.toString(16).padStart(12, "0");
+  return `${time.slice(0, 8)}-${time.slice(8)}`;
 }

@@ -7,7 +7,7 @@ import { blankInvocation, type NewInvocation } from "../../store/invocation-row.
 import type { InvocationStore } from "../../store/invocations.ts";
 import type { Invocation, InvocationDetail, InvocationFilter } from "../schema/invocation.ts";
 import { RunletError } from "./errors.ts";
-import { newInvocationId } from "./invocation-id.ts";
+import { idsFrom, newInvocationId } from "./invocation-id.ts";
 import { asFailure, type Outcome } from "./outcome.ts";
 import { exitPatch, outcomePatch, toInvocation, toInvocationDetail } from "./record.ts";
 
@@ -86,17 +86,21 @@ export class Invocations {
   }
 
   list(filter: InvocationFilter): { items: Invocation[]; next?: string } {
-    const rows = this.#options.store.list({
-      limit: filter.limit + 1,
+    const { since, until, before, minDurationMs } = filter;
+    const below = [before, until === undefined ? undefined : idsFrom(until)];
+    const [first] = below.filter((id) => id !== undefined).sort();
+    const { rows, next } = this.#options.store.page({
+      limit: filter.limit,
       ...(filter.function !== undefined && { functionName: filter.function }),
       ...(filter.status !== undefined && { status: filter.status }),
       ...(filter.reason !== undefined && { exitReason: filter.reason }),
       ...(filter.kind !== undefined && { kind: filter.kind }),
-      ...(filter.before !== undefined && { before: filter.before }),
+      ...(filter.traceId !== undefined && { traceId: filter.traceId }),
+      ...(minDurationMs !== undefined && { minRunUs: minDurationMs * 1000 }),
+      ...(since !== undefined && { since: idsFrom(since) }),
+      ...(first !== undefined && { before: first }),
     });
-    const items = rows.slice(0, filter.limit).map(toInvocation);
-    const last = items.at(-1);
-    return rows.length > filter.limit && last ? { items, next: last.id } : { items };
+    return { items: rows.map(toInvocation), ...(next !== undefined && { next }) };
   }
 
   /** @throws `not_found`. */

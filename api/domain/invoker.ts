@@ -3,7 +3,10 @@ import { eventType } from "./event.ts";
 import type { Functions } from "./functions.ts";
 import { type HandlerOutcome, runHandler } from "./handler-run.ts";
 import type { Invocations } from "./invocations.ts";
+import { LogTail } from "./log-tail.ts";
 import { invocationError } from "./outcome.ts";
+import { traceIdOf } from "../../store/trace-id.ts";
+import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { Pool } from "../../runtime/pool/pool.ts";
 import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.ts";
@@ -35,6 +38,10 @@ export interface InvokeRequest {
   qualifier?: string | undefined;
   contentType?: string | undefined;
   event: Buffer;
+  /** The trace that the caller named, 32 hexadecimal digits. */
+  traceId?: string | undefined;
+  /** Whether the end of the output is to come with the answer, also with a failure. */
+  wantsLogTail?: boolean;
   signal: AbortSignal;
 }
 
@@ -53,6 +60,8 @@ export interface Answer {
   readonly body: Uint8Array;
   /** The answer is a program's output and was cut at the function's output bound. */
   readonly truncated: boolean;
+  /** The last 4 KiB of stdout and stderr as they came, in base64, where they were asked for. */
+  readonly logTail?: string | undefined;
 }
 
 /** Invokes functions, whatever their runtime. */
@@ -78,6 +87,8 @@ export class Invoker {
     const { runtime, image } = version.config;
     const isRaw = runtime === "command" || request.http !== undefined;
     const contentType = isRaw ? undefined : eventType(request.contentType, request.event);
+    const tail = request.wantsLogTail ? new LogTail() : undefined;
+    const onOutput = tail && ((_stream: string, chunk: Uint8Array): void => tail.write(chunk));
     const { record, outcome } = await invocations.run(
       {
         kind: "invoke",
@@ -86,11 +97,15 @@ export class Invoker {
         runtime,
         image,
         eventBytes: request.event.length,
+        traceId: request.traceId ?? null,
       },
-      async (run) => await this.#run(version, { ...request, contentType }, run),
+      async (run) => await this.#run(version, { ...request, contentType }, { ...run, onOutput }),
       { signal: request.signal, gate: this.#gateOf(version) },
     );
-    if (outcome.failure !== undefined) throw invocationError(record.id, outcome.failure, outcome);
+    const logTail = tail?.toBase64();
+    if (outcome.failure !== undefined) {
+      throw invocationError(record, outcome.failure, { ...outcome, logTail });
+    }
     const answer = "answer" in outcome ? outcome.answer : undefined;
     if (answer === undefined) throw new Error("An invocation that did not fail has no answer");
     return {
@@ -100,13 +115,18 @@ export class Invoker {
       headers: answer.headers,
       body: answer.body,
       truncated: runtime === "command" && record.stdoutTruncated,
+      logTail,
     };
   }
 
   async #run(
     version: StoredVersion,
     request: Call,
-    { id, signal }: { id: string; signal: AbortSignal },
+    {
+      id,
+      signal,
+      onOutput,
+    }: { id: string; signal: AbortSignal; onOutput: OutputListener | undefined },
   ): Promise<HandlerOutcome> {
     const { machine, pool, images, code, stocking, secrets } = this.#options;
     if (version.config.runtime === "command") {
@@ -114,14 +134,15 @@ export class Invoker {
       const { codeDigest } = version;
       const task = codeDigest === null ? undefined : code.path(codeDigest);
       const env = secrets.environmentOf(version.config);
-      return await runCommand({ machine, image, version, env, task, stdin: request.event, signal });
+      const run = { machine, image, version, env, task, onOutput, signal };
+      return await runCommand({ ...run, stdin: request.event });
     }
-    const { contentType, http, event: body } = request;
-    const event = { id, contentType, body, request: http };
+    const { contentType, http, event: body, traceId = traceIdOf(id) } = request;
+    const event = { id, traceId, contentType, body, request: http };
     const task = async (): Promise<GuestTask> => await stocking.task(version);
     const load = async (guest: Guest): Promise<void> => await stocking.load(guest, version);
     const poolClass = await poolClassOf(version.config, images);
-    return await runHandler({ pool, poolClass, version, task, load, signal }, event);
+    return await runHandler({ pool, poolClass, version, task, load, onOutput, signal }, event);
   }
 
   /** The function's own bound, where it has one; a new version may bring another. */

@@ -1,5 +1,6 @@
 import type { Capture } from "../../runtime/container/stdio/capture.ts";
 import type { Exit } from "../../runtime/container/exit.ts";
+import type { Invocation } from "../schema/invocation.ts";
 import {
   InvocationError,
   isRunletError,
@@ -75,12 +76,14 @@ export function failureOfExit(exit: Exit, timeoutMs: number): RunletError {
 
 /** The error that the caller of a failed invocation gets. */
 export function invocationError(
-  invocationId: string,
+  { id, traceId }: Pick<Invocation, "id" | "traceId">,
   failure: RunletError,
-  { thrown, exit }: Outcome,
+  { thrown, exit, logTail }: Outcome & { logTail?: string | undefined },
 ): InvocationError {
   return new InvocationError(failure, {
-    invocationId,
+    invocationId: id,
+    traceId,
+    logTail,
     ...(thrown !== undefined && { thrown }),
     ...(exit !== undefined && { exit }),
   });

@@ -3,6 +3,7 @@ import {
   type ProgramResult,
   runProgram,
 } from "../../runtime/container/program.ts";
+import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
 import type { Image } from "../../runtime/image/image.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { taskDirectory } from "../../runtime/oci/spec.ts";
@@ -18,12 +19,13 @@ export interface CommandRunOptions {
   /** Directory of the host with the version's files, if it has any. */
   task: string | undefined;
   stdin: Uint8Array;
+  onOutput?: OutputListener | undefined;
   signal: AbortSignal;
 }
 
 /** Runs a command function: standard input is the event, standard output the answer. */
 export async function runCommand(options: CommandRunOptions): Promise<HandlerOutcome> {
-  const { machine, image, version, env, task, stdin, signal } = options;
+  const { machine, image, version, env, task, stdin, onOutput, signal } = options;
   const { command, timeoutMs, outputBytes } = version.config;
   const { tmpBytes, memoryBytes, cpus, pids } = version.config;
   const { outcome, result } = await runOnRecord(machine, {
@@ -39,6 +41,7 @@ export async function runCommand(options: CommandRunOptions): Promise<HandlerOut
     stdin,
     timeoutMs,
     outputBytes,
+    onOutput,
     signal,
   });
   if (outcome.failure !== undefined) return outcome;

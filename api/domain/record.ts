@@ -6,6 +6,7 @@ import type {
   InvocationRow,
   InvocationSummary,
 } from "../../store/invocation-row.ts";
+import { traceIdOf } from "../../store/trace-id.ts";
 import type { Invocation, InvocationDetail } from "../schema/invocation.ts";
 import type { RunletError, ThrownError } from "./errors.ts";
 import { type Outcome, statusOf } from "./outcome.ts";
@@ -64,6 +65,7 @@ export function toInvocation(row: InvocationSummary): Invocation {
     row;
   return {
     ...withoutNulls(rest),
+    traceId: rest.traceId ?? traceIdOf(rest.id),
     runtime: runtime ?? "",
     image: image ?? "",
     ...(startKind !== null && { start: startKind }),

@@ -1,5 +1,6 @@
 import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Executor } from "../domain/executor.ts";
+import { traceIdOfParent } from "../domain/trace.ts";
 import { executeRequest, executeResult } from "../schema/execute.ts";
 import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
 
@@ -18,7 +19,9 @@ const execute = createRoute({
 /** `/v1/execute`. */
 export function executeRoutes(executor: Executor): OpenAPIHono {
   return createRouter().openapi(execute, async (context) => {
+    const traceId = traceIdOfParent(context.req.header("traceparent"));
     const signal = context.req.raw.signal;
-    return context.json(await executor.execute(context.req.valid("json"), signal), 200);
+    const result = await executor.execute(context.req.valid("json"), { signal, traceId });
+    return context.json(result, 200, { "runlet-trace-id": result.traceId });
   });
 }

@@ -4,6 +4,7 @@ import type { Context } from "hono";
 import { InvocationError, RunletError } from "../domain/errors.ts";
 import type { Functions } from "../domain/functions.ts";
 import type { Invoker } from "../domain/invoker.ts";
+import { traceIdOfParent } from "../domain/trace.ts";
 import { allowReading, isPreflight, preflightAnswer } from "./cors.ts";
 import { functionAddress, httpRequest } from "./http-request.ts";
 import { respond } from "./invoke.ts";
@@ -34,8 +35,9 @@ export function functionUrlRoutes(functions: Functions, invoker: Invoker): OpenA
     if (!isPublic) throw notPublic(name);
     if (cors !== undefined && isPreflight(raw)) return preflightAnswer(raw, cors);
     const http = httpRequest(raw, context.env, prefix);
+    const traceId = traceIdOfParent(context.req.header("traceparent"));
     const response = await invoker
-      .call(version, { event: await bodyOf(context), http, signal: raw.signal })
+      .call(version, { event: await bodyOf(context), http, traceId, signal: raw.signal })
       .then(respond, (error: unknown) => problemResponse(withoutInside(error), context));
     if (cors !== undefined) allowReading(response, raw, cors);
     return response;
@@ -60,7 +62,8 @@ function notPublic(name: string): RunletError {
 function withoutInside(error: unknown): unknown {
   if (!(error instanceof InvocationError) || error.code !== "function_error") return error;
   const told = new RunletError(error.code, "Cannot answer: the function failed. See its record");
-  return new InvocationError(told, { invocationId: error.invocationId });
+  const { invocationId, traceId } = error;
+  return new InvocationError(told, { invocationId, traceId });
 }
 
 /** A route that takes any method has no definition of its own in OpenAPI: each method stands for itself. */

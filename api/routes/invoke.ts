@@ -1,6 +1,8 @@
 import { isAscii } from "node:buffer";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { RunletError } from "../domain/errors.ts";
 import type { Answer, Invoker } from "../domain/invoker.ts";
+import { traceIdOfParent } from "../domain/trace.ts";
 import { functionName } from "../schema/common.ts";
 import { isFraming } from "./framing.ts";
 import { createRouter, problemAnswers } from "./openapi.ts";
@@ -12,6 +14,20 @@ const invoke = createRoute({
   summary: "Invoke a function and wait for its answer",
   description:
     "The body is the event: JSON, text or bytes, as its content type says. The answer is the function's own, with its content type and, from a fetch-style handler, its status and headers.",
+  parameters: [
+    {
+      name: "Runlet-Log",
+      in: "header",
+      description: "tail: the last 4 KiB of stdout and stderr come with the answer",
+      schema: { type: "string", enum: ["none", "tail"] },
+    },
+    {
+      name: "traceparent",
+      in: "header",
+      description: "W3C trace context; its trace id goes on record and to the function",
+      schema: { type: "string" },
+    },
+  ],
   request: {
     params: z.object({ name: functionName }),
     query: z.object({ qualifier: z.string().max(64).optional() }),
@@ -24,6 +40,8 @@ const invoke = createRoute({
         "Runlet-Invocation-Id": z.string(),
         "Runlet-Function-Version": z.string(),
         "Runlet-Start": z.string(),
+        "Runlet-Trace-Id": z.string(),
+        "Runlet-Log-Tail": z.string().optional(),
         "Server-Timing": z.string(),
       }),
       content: { "*/*": { schema: z.unknown() } },
@@ -39,11 +57,23 @@ export function invokeRoutes(invoker: Invoker): OpenAPIHono {
       name: context.req.valid("param").name,
       qualifier: context.req.valid("query").qualifier,
       contentType: context.req.header("content-type"),
+      traceId: traceIdOfParent(context.req.header("traceparent")),
+      wantsLogTail: wantsLogTail(context.req.header("runlet-log")),
       event: Buffer.from(await context.req.arrayBuffer()),
       signal: context.req.raw.signal,
     });
     return respond(answer);
   });
+}
+
+/** Headers are read by hand: a schema of them would have all headers of each request copied and checked. */
+function wantsLogTail(header: string | undefined): boolean {
+  if (header === undefined || header === "none") return false;
+  if (header === "tail") return true;
+  throw new RunletError(
+    "invalid_argument",
+    `Cannot take the request: Runlet-Log is ${JSON.stringify(header)}; expected none or tail`,
+  );
 }
 
 /** A function's answer as its caller gets it. */
@@ -53,11 +83,13 @@ export function respond(answer: Answer): Response {
     "content-type": answer.contentType,
     "runlet-invocation-id": record.id,
     "runlet-start": record.start ?? "cold",
+    "runlet-trace-id": record.traceId,
     "server-timing": serverTiming(record),
   };
   if (record.functionVersion !== undefined) {
     own["runlet-function-version"] = String(record.functionVersion);
   }
+  if (answer.logTail !== undefined) own["runlet-log-tail"] = answer.logTail;
   if (answer.truncated) own["runlet-truncated"] = "true";
   const body = isBodiless(status) ? null : bodyOf(answer);
   return new Response(body, { status, headers: merged(answer.headers, own) });

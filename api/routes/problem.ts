@@ -42,7 +42,7 @@ export function problemOf(error: unknown): Problem {
 
 /** Any error as an answer; see {@link problemOf}. */
 export function problemResponse(error: unknown, context: Context): Response {
-  return respond(context, problemOf(error));
+  return respond(context, problemOf(error), headersOf(error));
 }
 
 /** The problem of a request that its schema refuses. */
@@ -95,8 +95,18 @@ function describe(
   return { type: "about:blank", ...problems[facts.code], ...facts };
 }
 
-function respond(context: Context, body: Problem): Response {
-  const headers = new Headers({ "content-type": "application/problem+json" });
+/** What an answer says of its invocation, well or not, is in the same headers. */
+function headersOf(error: unknown): Record<string, string> {
+  if (!(error instanceof InvocationError)) return {};
+  const { traceId, logTail } = error;
+  return {
+    "runlet-trace-id": traceId,
+    ...(logTail !== undefined && { "runlet-log-tail": logTail }),
+  };
+}
+
+function respond(context: Context, body: Problem, facts: Record<string, string> = {}): Response {
+  const headers = new Headers({ ...facts, "content-type": "application/problem+json" });
   if (body.invocationId !== undefined) headers.set("runlet-invocation-id", body.invocationId);
   if (body.status === 429) headers.set("retry-after", String(retryAfterSeconds));
   // What is left of the body is not read, so the connection serves nobody after this.

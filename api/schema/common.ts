@@ -10,6 +10,29 @@ export const functionName = z
 
 export const invocationId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
 
+export const traceId = z
+  .string()
+  .regex(/^[0-9a-f]{32}$/, { error: "expected 32 hexadecimal digits" })
+  .openapi({ example: "4bf92f3577b34da6a3ce929d0e0e4736" });
+
+/** A moment in a query, read into milliseconds since the epoch. */
+export const moment = z
+  .string()
+  .transform((text, context) => {
+    const atMs = /^\d+$/.test(text) ? Number(text) : isoTime.test(text) ? Date.parse(text) : NaN;
+    if (atMs >= 0 && atMs < 2 ** 48) return atMs;
+    const message = "expected an ISO 8601 time or milliseconds since the epoch";
+    context.addIssue({ code: "custom", message });
+    return z.NEVER;
+  })
+  .openapi({
+    type: "string",
+    example: "2026-01-31T12:00:00Z",
+    description: "ISO 8601 time, or milliseconds since the epoch",
+  });
+
+const isoTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d|$)/;
+
 export const runtimeName = z.enum(["node", "python", "command"]).openapi("Runtime");
 
 /** Name of an environment variable. */

@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { code } from "./code.ts";
-import { environment, invocationId } from "./common.ts";
+import { environment, invocationId, traceId } from "./common.ts";
 import { functionConfig } from "./function.ts";
 import { limits } from "./limits.ts";
 import { exitReason } from "./invocation.ts";
@@ -41,6 +41,7 @@ export const executeRequest = z
 export const executeResult = z
   .object({
     invocationId,
+    traceId,
     exitCode: z.number().int(),
     exitSignal: z.string().optional(),
     exitReason,

@@ -1,5 +1,12 @@
 import { z } from "@hono/zod-openapi";
-import { functionName, invocationId, pageLimit, pageOf } from "./common.ts";
+import {
+  functionName,
+  invocationId,
+  moment as momentOfQuery,
+  pageLimit,
+  pageOf,
+  traceId,
+} from "./common.ts";
 
 const invocationStatus = z
   .enum(["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost"])
@@ -21,6 +28,7 @@ export const invocation = z
     kind: z.enum(["invoke", "execute"]),
     functionName: functionName.optional(),
     functionVersion: z.number().int().optional(),
+    traceId,
     runtime: z.string(),
     image: z.string(),
     status: invocationStatus,
@@ -69,6 +77,12 @@ export const invocationFilter = z.object({
   status: invocationStatus.optional(),
   reason: exitReason.optional(),
   kind: z.enum(["invoke", "execute"]).optional(),
+  traceId: traceId.optional(),
+  since: momentOfQuery.optional(),
+  until: momentOfQuery.optional(),
+  minDurationMs: z.coerce.number().int().min(0).max(86_400_000).optional().openapi({
+    description: "Only runs that took so long or longer",
+  }),
   limit: pageLimit,
   before: invocationId.optional().openapi({ description: "Cursor: `next` of the page before" }),
 });

@@ -7,7 +7,7 @@ import {
 } from "./container-spec.ts";
 import type { Exit } from "./exit.ts";
 import type { Init } from "./init.ts";
-import { Capture } from "./stdio/capture.ts";
+import { type Capture, captureBoth, type OutputListener } from "./stdio/capture.ts";
 
 export interface ProgramOptions extends Omit<ContainerSpecOptions, "pids">, ContainerLimits {
   stdin: Uint8Array;
@@ -15,6 +15,7 @@ export interface ProgramOptions extends Omit<ContainerSpecOptions, "pids">, Cont
   timeoutMs: number;
   /** How much of each of stdout and stderr is kept. */
   outputBytes: number;
+  onOutput?: OutputListener | undefined;
   signal: AbortSignal;
 }
 
@@ -35,8 +36,7 @@ export async function runProgram(
   machine: Machine,
   options: ProgramOptions,
 ): Promise<ProgramResult> {
-  const stdout = new Capture(options.outputBytes);
-  const stderr = new Capture(options.outputBytes);
+  const { stdout, stderr } = captureBoth(options.outputBytes, options.onOutput);
   const { memoryBytes, cpus, pids } = options;
   await using init = machine.container(containerSpec(options), {
     stdio: { kind: "pipe", stdin: true, stdout: true, stderr: true },

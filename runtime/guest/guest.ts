@@ -46,6 +46,7 @@ export interface GuestTask {
 
 export interface GuestEvent {
   id: string;
+  traceId?: string;
   contentType?: string | undefined;
   /** The HTTP request that the event is the body of, where it is. */
   request?: InvokeRequest | undefined;

@@ -59,6 +59,8 @@ export interface InvokeRequest {
 export interface InvokeMessage {
   readonly type: "invoke";
   readonly id: string;
+  /** The trace that the invocation is part of. */
+  readonly traceId?: string;
   readonly contentType?: string;
   /** Milliseconds since the epoch. */
   readonly deadlineAtMs: number;

@@ -52,6 +52,31 @@ for (const { query, count } of filters) {
   });
 }
 
+test("invocations are found by their time, as ISO text or in milliseconds", async () => {
+  const { items } = await server.client.invocations();
+  const [newest, ...older] = items.map(({ id }) => id);
+  assert.ok(newest);
+  const atMs = Number.parseInt(newest.replace("-", "").slice(0, 12), 16);
+  const idsOf = async (query: Record<string, string | number>): Promise<string[]> =>
+    (await server.client.invocations(query)).items.map(({ id }) => id);
+  assert.deepEqual(await idsOf({ since: atMs }), [newest]);
+  assert.deepEqual(await idsOf({ since: new Date(atMs).toISOString() }), [newest]);
+  assert.deepEqual(await idsOf({ until: atMs }), older);
+  assert.deepEqual(await idsOf({ until: atMs, before: older[1] ?? "" }), older.slice(2));
+  assert.deepEqual(await idsOf({ since: atMs + 1 }), []);
+  for (const since of ["yesterday", "-1", "2026-13-45"]) {
+    assert.equal((await problemOf(idsOf({ since }))).code, "invalid_argument");
+  }
+});
+
+test("slow invocations are found by how long they ran", async () => {
+  const { items } = await server.client.invocations({ minDurationMs: 1_400 });
+  assert.deepEqual(
+    items.map(({ status }) => status),
+    ["timed_out"],
+  );
+});
+
 test("invocations are listed newest first, page by page, each once", async () => {
   const whole = (await server.client.invocations()).items;
   const times = whole.map(({ queuedAtUs }) => queuedAtUs);

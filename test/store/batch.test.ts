@@ -73,7 +73,7 @@ test("a write that fails is undone and rejected alone", async () => {
   assert.equal((results[1] as PromiseRejectedResult).reason.message, "changed my mind");
   assert.match((results[2] as PromiseRejectedResult).reason.message, /UNIQUE/);
   assert.equal(runs, 1);
-  const found = it.invocations.list({ limit: 10 }).map((row) => row.id);
+  const found = it.invocations.page({ limit: 10 }).rows.map((row) => row.id);
   assert.deepEqual(found, [ids[2], ids[0]]);
 });
 
@@ -85,7 +85,7 @@ test("a write that waits for something is refused, since the transaction would n
     await turn();
   });
   await assert.rejects(waiting, { message: /cannot return a promise/ });
-  assert.deepEqual(it.invocations.list({ limit: 10 }), []);
+  assert.deepEqual(it.invocations.page({ limit: 10 }).rows, []);
 });
 
 test("a transaction that is lost as a whole rejects every write of its turn", async () => {
@@ -103,9 +103,9 @@ test("a transaction that is lost as a whole rejects every write of its turn", as
   for (const result of results) {
     assert.equal((result as PromiseRejectedResult).reason.message, "disk full");
   }
-  assert.deepEqual(it.invocations.list({ limit: 10 }), []);
+  assert.deepEqual(it.invocations.page({ limit: 10 }).rows, []);
   await writer.write(() => it.insert());
-  assert.equal(it.invocations.list({ limit: 10 }).length, 1);
+  assert.equal(it.invocations.page({ limit: 10 }).rows.length, 1);
 });
 
 test("closing the writer commits what is open at once, and refuses what comes later", async () => {

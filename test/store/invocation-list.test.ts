@@ -8,7 +8,7 @@ test("invocations are listed newest first, without their output", () => {
   using it = new OpenedInvocations();
   const output = { stdout: Buffer.alloc(100_000), stderr: Buffer.alloc(100_000) };
   const ids = [it.insert(output), it.insert(output), it.insert(output)];
-  const rows = it.invocations.list({ limit: 10 });
+  const rows = it.invocations.page({ limit: 10 }).rows;
   assert.deepEqual(
     rows.map((row) => row.id),
     ids.toReversed(),
@@ -25,7 +25,9 @@ test("pages follow each other without a gap or a repetition while new invocation
   const seen: string[] = [];
   for (;;) {
     const before = seen.at(-1);
-    const page = it.invocations.list(before === undefined ? { limit: 4 } : { limit: 4, before });
+    const page = it.invocations.page(
+      before === undefined ? { limit: 4 } : { limit: 4, before },
+    ).rows;
     if (page.length === 0) break;
     seen.push(...page.map((row) => row.id));
     it.insert();
@@ -39,7 +41,7 @@ test("a page goes on behind a cursor that is no longer on record", () => {
   const older = [it.insert(), it.insert()];
   const cursor = v7();
   it.insert();
-  const page = it.invocations.list({ limit: 9, before: cursor });
+  const page = it.invocations.page({ limit: 9, before: cursor }).rows;
   assert.deepEqual(
     page.map((row) => row.id),
     older.toReversed(),
@@ -64,19 +66,61 @@ test("each combination of filters finds exactly what a look at every invocation 
       }
     }
   }
-  const all = it.invocations.list({ limit: 1000 });
+  const all = it.invocations.page({ limit: 1000 }).rows;
   assert.equal(all.length, 108);
   for (const filter of everyFilter()) {
     const expected = all.filter((row) =>
       Object.entries(filter).every(([field, value]) => row[field as keyof typeof row] === value),
     );
     assert.notEqual(expected.length, 0);
-    const found = it.invocations.list({ ...filter, limit: 1000 });
+    const found = it.invocations.page({ ...filter, limit: 1000 }).rows;
     assert.deepEqual(found, expected, JSON.stringify(filter));
     const before = expected[0]!.id;
-    const rest = it.invocations.list({ ...filter, before, limit: 3 });
+    const rest = it.invocations.page({ ...filter, before, limit: 3 }).rows;
     assert.deepEqual(rest, expected.slice(1, 4), JSON.stringify(filter));
   }
+});
+
+test("a range of ids and a duration narrow a page like any other filter", () => {
+  using it = new OpenedInvocations();
+  const ids = [10, 20, 30, 40].map((runUs) => it.insert({ runUs, functionName: "f" }));
+  const found = (filter: Omit<InvocationFilter, "limit">): string[] =>
+    it.invocations.page({ ...filter, limit: 9 }).rows.map((row) => row.id);
+  assert.deepEqual(found({ since: ids[2]! }), [ids[3], ids[2]]);
+  assert.deepEqual(found({ since: ids[1]!, before: ids[3]! }), [ids[2], ids[1]]);
+  assert.deepEqual(found({ minRunUs: 30, functionName: "f" }), [ids[3], ids[2]]);
+  assert.deepEqual(found({ minRunUs: 30, before: ids[3]! }), [ids[2]]);
+});
+
+test("a trace has the invocations that named it and the one whose id it is, newest first", () => {
+  using it = new OpenedInvocations();
+  const root = it.insert({ functionName: "f" });
+  const traceId = root.replaceAll("-", "");
+  const foreign = it.insert({ traceId: "4bf92f3577b34da6a3ce929d0e0e4736" });
+  const parts = [it.insert({ traceId, functionName: "g" }), it.insert({ traceId })];
+  const found = (filter: Omit<InvocationFilter, "traceId">): string[] =>
+    it.invocations.page({ ...filter, traceId }).rows.map((row) => row.id);
+  assert.deepEqual(found({ limit: 9 }), [parts[1], parts[0], root]);
+  assert.deepEqual(found({ limit: 9, functionName: "f" }), [root]);
+  assert.deepEqual(found({ limit: 9, functionName: "g" }), [parts[0]]);
+  assert.deepEqual(found({ limit: 9, since: foreign }), [parts[1], parts[0]]);
+  assert.deepEqual(found({ limit: 9, before: root }), []);
+  const first = it.invocations.page({ traceId, limit: 2 });
+  assert.deepEqual([first.rows.length, first.next], [2, parts[0]]);
+  assert.deepEqual(found({ limit: 2, before: parts[0]! }), [root]);
+});
+
+test("a filter that matches little ends its page after some thousand rows and goes on there", () => {
+  using it = new OpenedInvocations();
+  const slow = it.insert({ runUs: 1_000_000 });
+  it.database.connection.transaction(() => {
+    for (let left = 6000; left > 0; left--) it.insert({ runUs: 1 });
+  })();
+  const first = it.invocations.page({ minRunUs: 1_000_000, limit: 10 });
+  assert.deepEqual(first.rows, []);
+  assert.ok(first.next !== undefined);
+  const second = it.invocations.page({ minRunUs: 1_000_000, limit: 10, before: first.next });
+  assert.deepEqual([second.rows.map((row) => row.id), second.next], [[slow], undefined]);
 });
 
 const plans: { filter: Omit<InvocationFilter, "limit" | "before">; index: string }[] = [
@@ -94,6 +138,9 @@ const plans: { filter: Omit<InvocationFilter, "limit" | "before">; index: string
     index: "invocations_by_function_exit_reason",
   },
   { filter: { kind: "invoke", status: "failed" }, index: "invocations_by_kind_status" },
+  { filter: { traceId: "t", functionName: "f" }, index: "invocations_by_trace" },
+  { filter: { functionName: "f", minRunUs: 5 }, index: "invocations_by_function" },
+  { filter: { minRunUs: 5, since: "0" }, index: "sqlite_autoindex_invocations_1" },
 ];
 for (const { filter, index } of plans) {
   for (const before of [undefined, v7()]) {

@@ -42,7 +42,7 @@ test("prune removes no more than its limit at a time, oldest first", () => {
 
 function queueTimes(it: OpenedInvocations): number[] {
   return it.invocations
-    .list({ limit: 100 })
-    .map((row) => row.queuedAtUs)
+    .page({ limit: 100 })
+    .rows.map((row) => row.queuedAtUs)
     .toReversed();
 }

@@ -9,6 +9,10 @@ interface ListOptions extends ServerOptions {
   status?: string;
   reason?: string;
   kind?: string;
+  since?: string;
+  until?: string;
+  minDurationMs?: number;
+  traceId?: string;
   limit: number;
   before?: string;
 }
@@ -55,13 +59,18 @@ function listCommand(): Command {
     .addOption(new Option("--status <status>", "only with this status").choices(statuses))
     .addOption(new Option("--reason <reason>", "only with this exit reason").choices(reasons))
     .addOption(new Option("--kind <kind>", "only of functions, or only of `run`").choices(kinds))
+    .option("--since <time>", "only since this time: ISO 8601, or milliseconds since the epoch")
+    .option("--until <time>", "only before this time")
+    .option("--min-duration-ms <n>", "only runs that took so long or longer", wholeNumber)
+    .option("--trace-id <id>", "only of this trace")
     .option("--limit <n>", "how many, at most 200", wholeNumber, 20)
     .option("--before <id>", "start before this invocation")
     .action(async ({ url, json, ...query }: ListOptions) => {
       const page = await clientOf({ url }).invocations({ ...query });
       if (json) return printJson(page);
       const header = ["ID", "FUNCTION", "STATUS", "START", "END", "QUEUED", "RUN"];
-      printTable(header, page.items.map(rowOf), "No such invocations.");
+      const none = page.next === undefined ? "No such invocations." : "None among the newest.";
+      printTable(header, page.items.map(rowOf), none);
       tellMore("--before", page.next);
     });
 }

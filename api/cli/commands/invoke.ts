@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { InvokeAnswer } from "../../client/client.ts";
+import { ApiError, type InvokeAnswer } from "../../client/client.ts";
 import { size } from "../format.ts";
 import { readInput } from "../input.ts";
 import { clientOf, type ServerOptions, withServer } from "../options.ts";
@@ -10,6 +10,7 @@ interface InvokeCommandOptions extends ServerOptions {
   file?: string;
   type: string;
   qualifier?: string;
+  log?: boolean;
   verbose?: boolean;
 }
 
@@ -28,6 +29,7 @@ export function invokeCommand(): Command {
     .option("-f, --file <path>", "read the event from a file")
     .option("-t, --type <type>", "media type of the event", "application/json")
     .option("--qualifier <version>", "a version other than the latest")
+    .option("-l, --log", "show the last 4 KiB of what it wrote on stderr, also where it fails")
     .option("-v, --verbose", "tell the invocation id, the start kind and the times on stderr")
     .action(async (name: string, typed: string | undefined, options: InvokeCommandOptions) => {
       const { type: contentType, qualifier } = options;
@@ -35,12 +37,28 @@ export function invokeCommand(): Command {
         command.error("expected one event: as an argument or with --file");
       }
       const event = await eventOf(typed, options.file);
-      const answer = await clientOf(options).invoke(name, { event, contentType, qualifier });
+      const log = options.log ? "tail" : undefined;
+      const request = { event, contentType, qualifier, log } as const;
+      const answer = await clientOf(options).invoke(name, request).catch(tellLogOfFailure);
+      tellLog(answer.headers);
       if (options.json) return printJson(asJson(answer));
       print(answer);
       if (options.verbose) tell(answer);
     });
   return command;
+}
+
+function tellLogOfFailure(error: unknown): never {
+  if (error instanceof ApiError) tellLog(error.headers);
+  throw error;
+}
+
+function tellLog(headers: Headers): void {
+  const tail = headers.get("runlet-log-tail");
+  if (tail === null) return;
+  const bytes = Buffer.from(tail, "base64");
+  writeOutput(process.stderr, bytes);
+  if (bytes.length > 0 && bytes.at(-1) !== 0x0a) process.stderr.write("\n");
 }
 
 async function eventOf(

@@ -1,3 +1,6 @@
+/** Told of output as it comes; a chunk is valid during the call only. */
+export type OutputListener = (stream: "stdout" | "stderr", chunk: Uint8Array) => void;
+
 /** Keeps the first `limitBytes` of what is written to it and counts the rest. */
 export class Capture {
   readonly #limitBytes: number;
@@ -5,9 +8,12 @@ export class Capture {
   #buffer = Buffer.alloc(0);
   #keptBytes = 0;
   #totalBytes = 0;
+  readonly #onChunk: ((chunk: Uint8Array) => void) | undefined;
 
-  constructor(limitBytes: number) {
+  /** `onChunk` is told of every chunk, kept or not; see {@link OutputListener}. */
+  constructor(limitBytes: number, onChunk?: (chunk: Uint8Array) => void) {
     this.#limitBytes = limitBytes;
+    this.#onChunk = onChunk;
   }
 
   /** All that was written, kept or not. */
@@ -22,6 +28,7 @@ export class Capture {
 
   write(chunk: Uint8Array): void {
     this.#totalBytes += chunk.byteLength;
+    this.#onChunk?.(chunk);
     const fits = Math.min(chunk.byteLength, this.#limitBytes - this.#keptBytes);
     if (fits <= 0) return;
     this.#makeRoom(this.#keptBytes + fits);
@@ -50,6 +57,20 @@ export class Capture {
     buffer.set(this.#buffer);
     this.#buffer = buffer;
   }
+}
+
+/** The captures of both streams, each with a limit of its own. */
+export function captureBoth(
+  limitBytes: number,
+  onOutput?: OutputListener,
+): { stdout: Capture; stderr: Capture } {
+  if (onOutput === undefined) {
+    return { stdout: new Capture(limitBytes), stderr: new Capture(limitBytes) };
+  }
+  return {
+    stdout: new Capture(limitBytes, (chunk) => onOutput("stdout", chunk)),
+    stderr: new Capture(limitBytes, (chunk) => onOutput("stderr", chunk)),
+  };
 }
 
 /** What stands in the place of output that was dropped. */

@@ -6,6 +6,8 @@ const { now } = Date;
 export interface Context {
   readonly invocationId: string;
   readonly awsRequestId: string;
+  /** 32 hexadecimal digits, for the `traceparent` of further calls. */
+  readonly traceId: string | undefined;
   readonly functionName: string;
   readonly functionVersion: string;
   readonly memoryLimitInMB: number;
@@ -21,6 +23,7 @@ export function makeContext(load: LoadMessage, invoke: InvokeMessage): Context {
   return {
     invocationId: invoke.id,
     awsRequestId: invoke.id,
+    traceId: invoke.traceId,
     functionName: load.functionName,
     functionVersion: load.functionVersion,
     memoryLimitInMB: Math.floor(load.memoryBytes / (1024 * 1024)),

@@ -90,6 +90,15 @@ test("--verbose tells the record and the times on stderr", async () => {
   assert.match(stderr, /^[0-9a-f-]{36} status 200; \w+ start; .*run;dur=/);
 });
 
+test("--log shows what the function wrote on stderr, whether it succeeds or fails", async () => {
+  const { stdout, stderr } = await runlet(["invoke", "noisy", "--log"], { url });
+  assert.ok(stdout.startsWith("1\n2\n"));
+  assert.match(stderr, /\n999\n1000\n/);
+  const failed = await runlet(["invoke", "hostile", "-l"], { url });
+  assert.equal(failed.exitCode, 1);
+  assert.match(failed.stderr, /^\S*red[^\n]*\n[^]*error: /);
+});
+
 test("a cut answer is marked", async () => {
   const { exitCode, stderr } = await runlet(["invoke", "noisy"], { url });
   assert.equal(exitCode, 0, stderr);

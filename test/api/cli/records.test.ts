@@ -64,6 +64,20 @@ test("with functions and invocations", async (t) => {
       items.map((item) => item.id),
       [ids[0]],
     );
+    const record = await client.invocation(ids[1] ?? "");
+    for (const narrow of [
+      ["--trace-id", record.traceId],
+      ["--since", String(timeOf(ids[1])), "--until", String(timeOf(ids[2]))],
+    ]) {
+      const found = await runlet(["invocations", ...narrow, "--json"], { url });
+      const page = JSON.parse(found.stdout) as { items: InvocationDetail[] };
+      assert.deepEqual(
+        page.items.map((item) => item.id),
+        [ids[1]],
+      );
+    }
+    const slow = await runlet(["invocations", "--min-duration-ms", "80000000"], { url });
+    assert.equal(slow.stderr, "No such invocations.\n");
     assert.match((await runlet(["invocations", "--status", "failed"], { url })).stderr, /^No such/);
   });
 
@@ -134,6 +148,11 @@ test("unknown and impossible ids are told apart", async () => {
     assert.match(impossible.stderr, /\(invalid_argument\)/);
   }
 });
+
+/** The milliseconds that an id begins with. */
+function timeOf(id = ""): number {
+  return Number.parseInt(id.replace("-", "").slice(0, 12), 16);
+}
 
 async function makeThem(): Promise<void> {
   for (const name of names) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { newInvocationId } from "../../../api/domain/invocation-id.ts";
+import { idsFrom, newInvocationId } from "../../../api/domain/invocation-id.ts";
 
 const v7 = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
@@ -16,4 +16,11 @@ test("an id begins with the time", () => {
   const time = Number.parseInt(newInvocationId().replace("-", "").slice(0, 12), 16);
   // A burst of ids runs ahead of the clock by a millisecond for every 4096 of them.
   assert.ok(time >= before && time <= Date.now() + 10);
+});
+
+test("the ids of a moment are greater than what they begin with, and those before it are smaller", () => {
+  const id = newInvocationId();
+  const atMs = Number.parseInt(id.replace("-", "").slice(0, 12), 16);
+  assert.ok(id > idsFrom(atMs) && id > idsFrom(atMs - 1) && id < idsFrom(atMs + 1));
+  assert.equal(idsFrom(0), "00000000-0000");
 });

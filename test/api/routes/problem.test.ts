@@ -38,7 +38,9 @@ test("a failed invocation is told with its record, what it threw and how it ende
   const cause = new RunletError("function_error", "Function failed");
   const thrown = { name: "E", message: "m", stack: "s" };
   const exit = { code: 143, signal: "SIGTERM", reason: "signaled", atMs: 1 } as const;
-  const told = problemOf(new InvocationError(cause, { invocationId: "i", thrown, exit }));
+  const told = problemOf(
+    new InvocationError(cause, { invocationId: "i", traceId: "t", thrown, exit }),
+  );
   assert.equal(told.invocationId, "i");
   assert.deepEqual(told.functionError, thrown);
   assert.deepEqual(told.exit, { code: 143, signal: "SIGTERM", reason: "signaled" });

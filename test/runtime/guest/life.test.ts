@@ -101,7 +101,7 @@ for (const runtime of runtimes) {
       python: {
         "main.py": `def handler(event, c):
     left = c.get_remaining_time_in_millis()
-    return dict(invocationId=c.invocation_id, awsRequestId=c.aws_request_id, left=left,
+    return dict(invocationId=c.invocation_id, traceId=c.trace_id, awsRequestId=c.aws_request_id, left=left,
       functionName=c.function_name, functionVersion=c.function_version, isWhole=type(left) is int,
       memoryLimitInMB=c.memory_limit_in_mb, memoryLimitBytes=c.memory_limit_bytes, deadlineAtMs=c.deadline_at_ms)`,
       },
@@ -109,11 +109,12 @@ for (const runtime of runtimes) {
     await using guest = await loadedGuest(runtime, sources[runtime]);
     const deadlineAtMs = Date.now() + 3_600_000;
     const { left, ...rest } = JSON.parse(
-      (await guest.invoke({}, { id: "inv-9", deadlineAtMs })).body.toString(),
+      (await guest.invoke({}, { id: "inv-9", traceId: "ab12", deadlineAtMs })).body.toString(),
     ) as { left: number };
     assert.ok(left > 3_000_000 && left <= 3_600_000, String(left));
     assert.deepEqual(rest, {
       invocationId: "inv-9",
+      traceId: "ab12",
       awsRequestId: "inv-9",
       functionName: "greet",
       functionVersion: "7",

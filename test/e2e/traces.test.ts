@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { problemIn, problemOf } from "../support/problem.ts";
+import { startTestServer, type TestServer } from "../support/server.ts";
+
+const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
+const traceparent = `00-${trace}-00f067aa0ba902b7-01`;
+const node = "export const handler = (event, context) => context.traceId;";
+const python = "def handler(event, context):\n    return context.trace_id\n";
+
+let server: TestServer;
+before(async () => {
+  server = await startTestServer();
+  const { client } = server;
+  await client.deploy("node", { runtime: "node", code: { source: node } });
+  await client.deploy("python", { runtime: "python", code: { source: python } });
+  await client.deploy("fails", { runtime: "command", command: ["false"] });
+});
+after(async () => await server[Symbol.asyncDispose]());
+
+for (const name of ["node", "python"]) {
+  test(`a ${name} function, its record and its answer bear the trace that its caller named`, async () => {
+    const answer = await server.client.invoke(name, { traceparent });
+    assert.equal(Buffer.from(answer.body).toString(), trace);
+    assert.equal(answer.headers.get("runlet-trace-id"), trace);
+    assert.equal((await server.client.invocation(answer.invocationId)).traceId, trace);
+  });
+
+  test(`a ${name} function that was called without a trace is given one of its own`, async () => {
+    for (const given of [undefined, "00-nonsense-01"]) {
+      const answer = await server.client.invoke(name, { traceparent: given });
+      const traceId = answer.headers.get("runlet-trace-id") ?? "";
+      assert.match(traceId, /^[0-9a-f]{32}$/);
+      assert.notEqual(traceId, trace);
+      assert.equal(Buffer.from(answer.body).toString(), traceId);
+      const { items } = await server.client.invocations({ traceId });
+      assert.deepEqual(
+        items.map((item) => [item.id, item.traceId]),
+        [[answer.invocationId, traceId]],
+      );
+    }
+  });
+}
+
+test("a failure and an execution bear the trace too, and all of a trace are found by it", async () => {
+  const headers = { traceparent, "content-type": "application/json" };
+  const post = { method: "POST", headers };
+  const failed = await server.fetch("/v1/functions/fails/invocations", { ...post, body: "{}" });
+  assert.equal(failed.headers.get("runlet-trace-id"), trace);
+  const { invocationId } = await problemIn(failed);
+  const body = JSON.stringify({ runtime: "command", command: ["true"] });
+  const executed = await server.fetch("/v1/execute", { ...post, body });
+  assert.equal(executed.headers.get("runlet-trace-id"), trace);
+  const result = (await executed.json()) as { invocationId: string; traceId: string };
+  assert.equal(result.traceId, trace);
+  const { items } = await server.client.invocations({ traceId: trace, limit: 2 });
+  assert.deepEqual(
+    items.map(({ id }) => id),
+    [result.invocationId, invocationId],
+  );
+  const failures = await server.client.invocations({ traceId: trace, status: "failed" });
+  assert.deepEqual(
+    failures.items.map(({ id }) => id),
+    [invocationId],
+  );
+});
+
+test("what is no trace id is refused as a filter", async () => {
+  const { code } = await problemOf(server.client.invocations({ traceId: "4bf9" }));
+  assert.equal(code, "invalid_argument");
+});
