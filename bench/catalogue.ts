@@ -2,6 +2,7 @@ import { burst } from "./burst.ts";
 import { cold } from "./cold.ts";
 import { density } from "./density.ts";
 import { exec } from "./exec.ts";
+import { fairness } from "./fairness.ts";
 import { fidelity } from "./fidelity.ts";
 import { fresh } from "./fresh.ts";
 import type { Bench } from "./harness/bench.ts";
@@ -24,4 +25,5 @@ export const benches: readonly Bench[] = [
   fidelity,
   burst,
   neighbour,
+  fairness,
 ];

@@ -34,6 +34,15 @@ export interface Finished<T extends Outcome> {
   readonly outcome: T | Outcome;
 }
 
+/** On what terms an invocation waits for room. */
+export interface Admission {
+  readonly signal: AbortSignal;
+  /** The function's own bound, where it has one. */
+  readonly gate?: Scheduler | undefined;
+  /** How many of the function may wait; the machine's bounds hold beside it. */
+  readonly queueLimit?: number | undefined;
+}
+
 interface Run<T extends Outcome> {
   readonly work: Work<T>;
   readonly cancel: AbortController;
@@ -60,18 +69,20 @@ export class Invocations {
   }
 
   /**
-   * Runs work when there is room for it, at the gate first where one is given, and puts it on record before it returns; a failure is an outcome.
+   * Runs work when there is room for it, at the gate first where one is given, and puts it on record before
+   * it returns; a failure is an outcome. Functions take turns where many wait.
    * @throws `resource_exhausted` and the signal's reason if it never began: then there is no record.
    */
   async run<T extends Outcome>(
     facts: InvocationFacts,
     work: Work<T>,
-    { signal, gate }: { signal: AbortSignal; gate?: Scheduler | undefined },
+    { signal, gate, queueLimit }: Admission,
   ): Promise<Finished<T>> {
     const queuedAtUs = nowUs();
     using passed = new DisposableStack();
     if (gate !== undefined) passed.use(await gate.acquire(signal));
-    passed.use(await this.#options.scheduler.acquire(signal));
+    const account = { key: facts.functionName ?? "", queueLimit };
+    passed.use(await this.#options.scheduler.acquire(signal, account));
     const id = newInvocationId();
     const cancel = new AbortController();
     const row: NewInvocation = { ...facts, id, status: "running", queuedAtUs };

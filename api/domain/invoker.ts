@@ -100,7 +100,11 @@ export class Invoker {
         traceId: request.traceId ?? null,
       },
       async (run) => await this.#run(version, { ...request, contentType }, { ...run, onOutput }),
-      { signal: request.signal, gate: this.#gateOf(version) },
+      {
+        signal: request.signal,
+        gate: this.#gateOf(version),
+        queueLimit: version.config.queueLimit,
+      },
     );
     const logTail = tail?.toBase64();
     if (outcome.failure !== undefined) {
@@ -147,12 +151,12 @@ export class Invoker {
 
   /** The function's own bound, where it has one; a new version may bring another. */
   #gateOf({ name, config }: StoredVersion): Scheduler | undefined {
-    const { concurrency } = config;
+    const { concurrency, queueLimit = this.#options.queue.queueLimit } = config;
     if (concurrency === undefined) return undefined;
-    const key = `${name}/${concurrency}`;
+    const key = `${name}/${concurrency}/${queueLimit}`;
     let gate = this.#gates.get(key);
     if (gate === undefined) {
-      gate = new Scheduler({ ...this.#options.queue, concurrency });
+      gate = new Scheduler({ ...this.#options.queue, queueLimit, concurrency });
       this.#gates.set(key, gate);
     }
     return gate;

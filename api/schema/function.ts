@@ -48,6 +48,10 @@ export const functionConfig = z.strictObject({
   concurrency: z.number().int().min(1).max(10_000).optional().openapi({
     description: "How many invocations of this function may run at once",
   }),
+  queueLimit: z.number().int().min(0).max(100_000).optional().openapi({
+    description:
+      "How many invocations of this function may wait for room; one more is refused with 429. No function takes more than half of the places that the server has",
+  }),
   provisioned: z.number().int().min(0).max(1000).default(0).openapi({
     description: "How many containers are kept started with this function loaded",
   }),

@@ -33,10 +33,15 @@ export function medianAtLeast(result: Measured, limit: number, unit: string): Ve
 }
 
 /** Whether a variant of Runlet's own takes at most so many times what Runlet takes without it. */
-export function variantAtMost(result: Measured, name: string, limit: number): Verdict {
-  const ratio = seriesOf(result, name).p50 / seriesOf(result, "runlet").p50;
+export function variantAtMost(
+  result: Measured,
+  name: string,
+  limit: number,
+  figure: "p50" | "p99" = "p50",
+): Verdict {
+  const ratio = seriesOf(result, name)[figure] / seriesOf(result, "runlet")[figure];
   return {
-    promise: `${name} <= ${limit} x runlet`,
+    promise: `${figure} of ${name} <= ${limit} x runlet`,
     figure: `${ratio.toPrecision(3)} x`,
     holds: ratio <= limit,
   };

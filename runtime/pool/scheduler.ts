@@ -1,5 +1,6 @@
 import PQueue from "p-queue";
 import { RunletError } from "../errors.ts";
+import { FairLine } from "./fair-line.ts";
 
 export interface SchedulerOptions {
   /** How many containers run at once. */
@@ -13,14 +14,25 @@ export interface SchedulerOptions {
 /** The right to run one container. Dispose it once the container is gone; a second time is harmless. */
 export type Permit = Disposable;
 
+/** On whose account a caller waits. */
+export interface Account {
+  /** Callers of one key are served in the order in which they came; keys take turns. */
+  readonly key: string;
+  /** How many may wait under the key; half of all places if there is none, and never more. */
+  readonly queueLimit?: number | undefined;
+}
+
+/** What one key may take of the places to wait in, so that a flood leaves some to others. */
+const shareOfPlaces = 0.5;
+
 /**
- * Bounds how many containers run at once. First come, first served; a caller that waits can give up by its
- * signal and never gets a permit then.
+ * Bounds how many containers run at once, and is fair: a flood of calls under one key delays those under
+ * another by one turn. A caller that waits can give up by its signal and never gets a permit then.
  */
 export class Scheduler {
   readonly #queue: PQueue;
   readonly #options: SchedulerOptions;
-  #waiting = 0;
+  readonly #line = new FairLine<(permit: Permit) => void>();
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
@@ -32,35 +44,37 @@ export class Scheduler {
   }
 
   get waiting(): number {
-    return this.#waiting;
+    return this.#line.size;
   }
 
   /**
    * Waits for room for one container.
-   * @throws `resource_exhausted` if the queue is full or the wait took too long; the signal's reason.
+   * @throws `resource_exhausted` if there is no place to wait or the wait took too long; the signal's reason.
    */
-  async acquire(signal?: AbortSignal): Promise<Permit> {
+  async acquire(signal?: AbortSignal, account: Account = { key: "" }): Promise<Permit> {
     signal?.throwIfAborted();
-    const { concurrency, queueLimit, queueTimeoutMs } = this.#options;
+    const { concurrency, queueTimeoutMs } = this.#options;
+    const { key } = account;
     const permit = Promise.withResolvers<Permit>();
     if (this.#queue.pending < concurrency && this.#queue.size === 0) {
       // Where there is room p-queue starts at once, and there is no wait to bound.
-      this.#enqueue(() => permit.resolve);
+      this.#line.add(key, permit.resolve);
+      this.#callNext();
       return await permit.promise;
     }
-    if (this.#waiting >= queueLimit) {
-      throw refused(`${queueLimit} invocations are waiting already`);
-    }
+    this.#requirePlace(account);
     // Neither p-queue's signal nor a composed one: those cost more than all the rest of a short wait.
-    const leave = (): void => {
-      this.#waiting--;
+    const settle = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", cancel);
     };
-    let hasGivenUp = false;
+    const take = (granted: Permit): void => {
+      settle();
+      permit.resolve(granted);
+    };
     const giveUp = (reason: Error): void => {
-      hasGivenUp = true;
-      leave();
+      settle();
+      this.#line.remove(key, take);
       permit.reject(reason);
     };
     const cancel = (): void => giveUp(signal?.reason as Error);
@@ -68,19 +82,26 @@ export class Scheduler {
       giveUp(refused(`no container slot became free within ${queueTimeoutMs} ms`));
     }, queueTimeoutMs);
     signal?.addEventListener("abort", cancel, { once: true });
-    this.#waiting++;
-    this.#enqueue(() => {
-      if (hasGivenUp) return undefined;
-      leave();
-      return permit.resolve;
-    });
+    this.#line.add(key, take);
+    this.#callNext();
     return await permit.promise;
   }
 
-  /** Asks, when there is room, who is to be given the permit; nobody where they have given up. */
-  #enqueue(taker: () => ((permit: Permit) => void) | undefined): void {
+  #requirePlace({ key, queueLimit: own = Infinity }: Account): void {
+    const { queueLimit } = this.#options;
+    const share = Math.min(own, Math.ceil(queueLimit * shareOfPlaces));
+    if (this.#line.sizeOf(key) >= share) {
+      throw refused(`${share} invocations are waiting already`);
+    }
+    if (this.#line.size >= queueLimit) {
+      throw refused(`${queueLimit} invocations of all functions are waiting already`);
+    }
+  }
+
+  /** Gives a permit, when there is room, to whose turn it is then; to nobody where one has given up. */
+  #callNext(): void {
     void this.#queue.add(async () => {
-      const take = taker();
+      const take = this.#line.next();
       if (take === undefined) return;
       const released = Promise.withResolvers<void>();
       take({ [Symbol.dispose]: () => released.resolve() });

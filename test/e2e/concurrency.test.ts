@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { FunctionSpecInput } from "../../api/schema/function.ts";
 import type { Invocation } from "../../api/schema/invocation.ts";
 import { call } from "../support/call.ts";
 import { problemIn } from "../support/problem.ts";
@@ -52,6 +53,22 @@ test("a call that finds the queue full is refused at once, and one that waits to
 
   await server.client.cancel(id);
   assert.equal((await busy).status, 499);
+});
+
+test("a flood on one function delays another by its turn alone", async () => {
+  await using server = await startTestServer({ overrides: { maxConcurrency: 1 } });
+  const nap: FunctionSpecInput = { runtime: "command", command: ["sleep", "0.1"] };
+  for (const name of ["flood", "quiet"]) await server.client.deploy(name, nap);
+  const flood = Array.from({ length: 10 }, async () => await server.client.invoke("flood"));
+  await runningInvocation(server.client, "flood");
+  await server.client.invoke("quiet");
+  await Promise.all(flood);
+  const { items } = await server.client.invocations({ limit: 200 });
+  const [quiet] = items.filter(({ functionName }) => functionName === "quiet");
+  const { queuedAtUs = 0, startedAtUs = 0 } = quiet ?? {};
+  const isBetween = (atUs = 0): boolean => atUs > queuedAtUs && atUs < startedAtUs;
+  const ahead = items.filter((item) => isBetween(item.startedAtUs)).length;
+  assert.ok(ahead <= 1, `${ahead} of the flood went ahead of it`);
 });
 
 test("a call that waits runs as soon as there is room, and its record tells how long it waited", async () => {

@@ -22,6 +22,7 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   isolation?: "fresh" | "reuse";
   keepAliveMs?: number;
   concurrency?: number;
+  queueLimit?: number;
   provisioned?: number;
   public?: boolean;
   corsOrigin?: string[];
@@ -59,13 +60,14 @@ export function deployCommand(): TrailingCommand {
     .option("--secret <NAME=secret>", "environment variable from a secret, repeatable", secretEntry)
     .option("--keep-alive-ms <n>", "with reuse, how long an idle container is kept", wholeNumber)
     .option("--concurrency <n>", "how many invocations may run at once", wholeNumber)
+    .option("--queue-limit <n>", "how many invocations may wait for room", wholeNumber)
     .option("--provisioned <n>", "how many containers are kept started", wholeNumber)
     .option("--public", "let anybody who reaches the server call it at its URL, see `runlet url`")
     .option("--cors-origin <origin...>", "pages that may call it from a browser, or *");
   return withServer(withLimits(command), examples).action(
     async (path: string | undefined, options: DeployOptions) => {
       const { runtime, handler, secret: secrets, isolation } = options;
-      const { keepAliveMs, concurrency, provisioned } = options;
+      const { keepAliveMs, concurrency, queueLimit, provisioned } = options;
       if (path === undefined && !command.trailing?.length) {
         command.error("expected a file or a directory, or a command after --");
       }
@@ -77,6 +79,7 @@ export function deployCommand(): TrailingCommand {
         isolation,
         keepAliveMs,
         concurrency,
+        queueLimit,
         provisioned,
         http: httpOf(options),
       });

@@ -38,6 +38,39 @@ test("callers are served in the order in which they came", async () => {
   assert.deepEqual(served, [1, 2, 3, 4]);
 });
 
+test("a flood under one key delays who comes under another by one turn", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1 });
+  const first = await scheduler.acquire();
+  const served: string[] = [];
+  const callers = [...Array.from({ length: 20 }, () => "flood"), "quiet", "quiet"];
+  const waiting = callers.map(async (key) => {
+    using _permit = await scheduler.acquire(undefined, { key });
+    served.push(key);
+  });
+  first[Symbol.dispose]();
+  await Promise.all(waiting);
+  assert.deepEqual(served.slice(0, 4), ["flood", "quiet", "flood", "quiet"]);
+});
+
+test("one key takes no more than half of the places, and no more than its own bound", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1, queueLimit: 4 });
+  const caller = new AbortController();
+  const first = await scheduler.acquire();
+  const wait = async (key: string, queueLimit?: number): Promise<void> => {
+    using _permit = await scheduler.acquire(caller.signal, { key, queueLimit });
+  };
+  const waiting = [wait("a"), wait("a"), wait("b", 1)];
+  const full = /^Cannot run now: \d invocations are waiting already/;
+  await assert.rejects(wait("a"), { code: "resource_exhausted", message: full });
+  await assert.rejects(wait("b", 1), { code: "resource_exhausted", message: full });
+  waiting.push(wait("c"));
+  await assert.rejects(wait("d"), {
+    message: /4 invocations of all functions are waiting already/,
+  });
+  first[Symbol.dispose]();
+  await Promise.all(waiting);
+});
+
 test("a permit that is released twice makes room once", async () => {
   const scheduler = new Scheduler({ ...roomy, concurrency: 1 });
   const first = await scheduler.acquire();
