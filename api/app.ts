@@ -10,6 +10,7 @@ import type { Images } from "./domain/images.ts";
 import type { Invocations } from "./domain/invocations.ts";
 import type { Invoker } from "./domain/invoker.ts";
 import type { Secrets } from "./domain/secrets.ts";
+import type { Schedules } from "./domain/schedules/schedules.ts";
 import { executeRoutes } from "./routes/execute.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { functionUrlRoutes } from "./routes/function-url.ts";
@@ -20,6 +21,7 @@ import { invokeRoutes } from "./routes/invoke.ts";
 import { describeApi } from "./routes/openapi.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
+import { scheduleRoutes } from "./routes/schedules.ts";
 
 export interface AppOptions {
   functions: Functions;
@@ -28,6 +30,7 @@ export interface AppOptions {
   executor: Executor;
   images: Images;
   secrets: Secrets;
+  schedules: Schedules;
   readiness: () => Readiness;
   /** Whether the server is about to end. */
   isClosing: () => boolean;
@@ -36,6 +39,9 @@ export interface AppOptions {
   maxEventBytes: number;
   maxCodeBytes: number;
 }
+
+/** Schedules are read whole when they come due. */
+const maxScheduleBytes = 256 * 1024;
 
 /** The HTTP face: which route is where, and what goes for all of them. */
 export function createApp(options: AppOptions): OpenAPIHono {
@@ -52,6 +58,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/v1/execute", codeLimit);
   app.use("/v1/functions/:name/invocations", limitBody(options.maxEventBytes));
   app.use("/f/*", limitBody(options.maxEventBytes));
+  app.use("/v1/schedules/*", limitBody(maxScheduleBytes));
   app.route("/v1/functions", functionRoutes(functions));
   app.route("/v1/functions", invokeRoutes(invoker));
   app.route("/f", functionUrlRoutes(functions, invoker));
@@ -59,6 +66,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/invocations", invocationRoutes(options.invocations));
   app.route("/v1/images", imageRoutes(options.images));
   app.route("/v1/secrets", secretRoutes(options.secrets));
+  app.route("/v1/schedules", scheduleRoutes(options.schedules));
   app.route("/", healthRoutes(options.readiness, options.metrics));
   describeApi(app);
   app.notFound(routeNotFound);

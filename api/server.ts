@@ -21,6 +21,7 @@ import { InvocationStore } from "../store/invocations.ts";
 import { loadKeyFile } from "../store/key-file.ts";
 import { lockDataDirectory } from "../store/lock.ts";
 import { SecretStore } from "../store/secrets.ts";
+import { ScheduleStore } from "../store/schedules.ts";
 import { createApp } from "./app.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { Executor } from "./domain/executor.ts";
@@ -30,6 +31,8 @@ import { poolClassOf } from "./domain/pool-class.ts";
 import { Images } from "./domain/images.ts";
 import { Invocations } from "./domain/invocations.ts";
 import { Invoker } from "./domain/invoker.ts";
+import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
+import { Schedules } from "./domain/schedules/schedules.ts";
 import { codeRepository, scratchCode } from "./code-on-disk.ts";
 import { Secrets } from "./domain/secrets.ts";
 import { Stocking } from "./domain/stocking.ts";
@@ -116,6 +119,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     code,
     environmentOf: (functionConfig) => secrets.environmentOf(functionConfig),
   });
+  const scheduleStore = new ScheduleStore(database);
   const functions: Functions = new Functions({
     onChange: (change, version) => {
       if (change === "added") stocking.add(version).catch(onError);
@@ -124,6 +128,10 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     store: functionStore,
     code,
     maxCodeBytes,
+    dependents: (name) =>
+      scheduleStore
+        .list({ functionName: name, limit: 10 })
+        .map((schedule) => `schedule ${schedule.name}`),
     check: async (version, signal = AbortSignal.timeout(60_000)) => {
       secrets.environmentOf(version.config);
       if (version.config.runtime === "command")
@@ -133,20 +141,34 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       await checkLoad({ pool, poolClass, task, signal, limits: version.config }, version.name);
     },
   });
+  const invoker = new Invoker({
+    functions,
+    invocations,
+    machine,
+    pool,
+    images: imageStore,
+    code,
+    stocking,
+    secrets,
+    queue: { queueLimit, queueTimeoutMs },
+  });
+  const clock = stack.use(
+    new ScheduleClock({
+      store: scheduleStore,
+      dispatch: async ({ functionName, qualifier, contentType, event }, signal) =>
+        void (await invoker.invoke({ name: functionName, qualifier, contentType, event, signal })),
+      onMissed: ({ name, missedCount, runAtUs }) =>
+        log.warn(
+          { schedule: name, missed: missedCount, runsNow: runAtUs !== null },
+          "due times of a schedule passed without a run",
+        ),
+      onError,
+    }),
+  );
   const app = createApp({
     functions,
     invocations,
-    invoker: new Invoker({
-      functions,
-      invocations,
-      machine,
-      pool,
-      images: imageStore,
-      code,
-      stocking,
-      secrets,
-      queue: { queueLimit, queueTimeoutMs },
-    }),
+    invoker,
     executor: new Executor({
       invocations,
       machine,
@@ -156,6 +178,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     }),
     secrets,
     images: new Images({ store: imageStore, uploads: tasks }),
+    schedules: new Schedules({ store: scheduleStore, functions, clock }),
     readiness: () => readinessOf(readiness, pool),
     isClosing: () => isClosing,
     metrics: metrics.registry,
@@ -169,6 +192,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     isClosing = true;
     readiness.ready = false;
     readiness.reason = "shutting down";
+    clock.stop();
     const closed = listener.close();
     await drain(invocations, config.shutdownTimeoutMs);
     await within(closed, "send the last answers", lastAnswersMs).catch(() => listener.cut());
@@ -178,6 +202,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   for (const version of functions.latest()) stocking.add(version).catch(onError);
   readiness.ready = true;
   delete readiness.reason;
+  clock.start();
   log.info({ url: listener.url, dataDir: config.dataDir }, "listening");
   const owned = stack.move();
   return { url: listener.url, [Symbol.asyncDispose]: async () => await owned.disposeAsync() };

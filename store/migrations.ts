@@ -50,6 +50,20 @@ export interface Migration {
  *   each further index is a further page to write in each commit, and a walk over all finds many of them soon.
  *   Where a walk finds few, a page ends after so many rows and the next one goes on there.
  *
+ *   schedules
+ *   ---------
+ *   name            PK
+ *   function_name, qualifier      not a key of `functions`: that row outlives the function
+ *   expression, time_zone, missed_runs, content_type
+ *   state           active | paused
+ *   revision        counts the changes
+ *   anchored_at_us  what a rate counts from
+ *   next_at_us      the next due time; null while paused, and where none comes any more
+ *   last_at_us, last_status, last_error        the due time that was handed over last, and what came of it
+ *   missed_at_us, missed_count                 the last due times that passed without a run
+ *   created_at_us, updated_at_us
+ *   event           BLOB, last
+ *
  * Words (kind, status, ...) have no CHECK: a new word would mean to copy a table of millions of rows.
  */
 /** The steps of this Runlet. */
@@ -138,6 +152,31 @@ export const released: readonly Migration[] = [
         WHERE function_name IS NOT NULL AND exit_reason <> 'exited';
       CREATE INDEX invocations_by_trace ON invocations (trace_id, id)
         WHERE trace_id IS NOT NULL;
+
+      CREATE TABLE schedules (
+        name TEXT NOT NULL PRIMARY KEY,
+        function_name TEXT NOT NULL,
+        qualifier TEXT,
+        expression TEXT NOT NULL,
+        time_zone TEXT NOT NULL,
+        missed_runs TEXT NOT NULL,
+        content_type TEXT NOT NULL,
+        state TEXT NOT NULL,
+        revision INTEGER NOT NULL,
+        anchored_at_us INTEGER NOT NULL,
+        next_at_us INTEGER,
+        last_at_us INTEGER,
+        last_status TEXT,
+        last_error TEXT,
+        missed_at_us INTEGER,
+        missed_count INTEGER,
+        created_at_us INTEGER NOT NULL,
+        updated_at_us INTEGER NOT NULL,
+        event BLOB NOT NULL
+      ) STRICT;
+
+      CREATE INDEX schedules_by_function ON schedules (function_name, name);
+      CREATE INDEX schedules_by_next_at ON schedules (next_at_us) WHERE next_at_us IS NOT NULL;
     `,
   },
 ];

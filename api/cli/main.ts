@@ -10,6 +10,7 @@ import { invokeCommand } from "./commands/invoke.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { runCommand } from "./commands/run.ts";
 import { secretsCommand } from "./commands/secrets.ts";
+import { scheduleCommand } from "./commands/schedule.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { urlCommand } from "./commands/url.ts";
 import { exitCodeOf, reportError, throwCommandLineErrors } from "./errors.ts";
@@ -27,6 +28,7 @@ const program = new Command("runlet")
   .addCommand(invocationsCommand())
   .addCommand(logsCommand())
   .addCommand(secretsCommand())
+  .addCommand(scheduleCommand())
   .addCommand(imageCommand())
   .addCommand(doctorCommand())
   .addHelpText(

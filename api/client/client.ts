@@ -4,6 +4,7 @@ import type { Image, ImageProgress } from "../schema/image.ts";
 import type { Invocation, InvocationDetail } from "../schema/invocation.ts";
 import type { Secret } from "../schema/secret.ts";
 import type { Problem } from "../schema/problem.ts";
+import type { Schedule, ScheduleDetail, ScheduleSpecInput } from "../schema/schedule.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { linesOf } from "./lines.ts";
 import { send, type SendOptions } from "./send.ts";
@@ -154,6 +155,42 @@ export class Client {
     return await this.#read(response);
   }
 
+  /** Makes a schedule, or replaces what it says. */
+  async putSchedule(name: string, spec: ScheduleSpecInput): Promise<ScheduleDetail> {
+    const options = { ...asJson("PUT", spec), timeoutMs: quickTimeoutMs };
+    return await this.#read(await this.#send(pathOf("schedules", name), options));
+  }
+
+  /** A page of schedules by name. */
+  async schedules(query: Query = {}): Promise<Page<Schedule>> {
+    return await this.#get(pathOf("schedules"), query);
+  }
+
+  /** A schedule with its event and its next due times. */
+  async getSchedule(name: string): Promise<ScheduleDetail> {
+    return await this.#get(pathOf("schedules", name));
+  }
+
+  /** Lets a schedule's due times pass without a run. */
+  async pauseSchedule(name: string): Promise<ScheduleDetail> {
+    return await this.#turnSchedule(name, "pause");
+  }
+
+  /** Lets a paused schedule come due again. */
+  async resumeSchedule(name: string): Promise<ScheduleDetail> {
+    return await this.#turnSchedule(name, "resume");
+  }
+
+  /** Begins a run of a schedule now, beside its due times. */
+  async runSchedule(name: string): Promise<ScheduleDetail> {
+    return await this.#turnSchedule(name, "run");
+  }
+
+  /** Deletes a schedule. */
+  async removeSchedule(name: string): Promise<void> {
+    await this.#send(pathOf("schedules", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
+  }
+
   /** All images. */
   async images(): Promise<Image[]> {
     return (await this.#get<{ items: Image[] }>(pathOf("images"))).items;
@@ -186,6 +223,11 @@ export class Client {
   /** Removes an image that was added. */
   async removeImage(name: string): Promise<void> {
     await this.#send(pathOf("images", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
+  }
+
+  async #turnSchedule(name: string, verb: string): Promise<ScheduleDetail> {
+    const options = { method: "POST", timeoutMs: quickTimeoutMs };
+    return await this.#read(await this.#send(pathOf("schedules", name, verb), options));
   }
 
   async #get<T>(path: string, query: Query = {}): Promise<T> {

@@ -17,6 +17,8 @@ export interface FunctionsOptions {
   check: LoadCheck;
   /** Told of each new version, and of the latest one when its function goes. */
   onChange: (change: "added" | "removed", version: StoredVersion) => void;
+  /** What calls a function by its name and would be left without it, such as `schedule nightly`. */
+  dependents: (name: string) => readonly string[];
   maxCodeBytes: number;
 }
 
@@ -110,8 +112,18 @@ export class Functions {
     return rows.length > page.limit && last ? { items, next: last.name } : { items };
   }
 
-  /** Deletes a function; its invocations stay on record. @throws `not_found`. */
+  /**
+   * Deletes a function; its invocations stay on record.
+   * @throws `not_found`; `failed_precondition` where something still calls it.
+   */
   remove(name: string): void {
+    const dependents = this.#options.dependents(name);
+    if (dependents.length > 0) {
+      throw new RunletError(
+        "failed_precondition",
+        `Cannot delete function ${name}: ${dependents.join(", ")} would be left without it. Delete what calls it first`,
+      );
+    }
     const latest = this.#options.store.get(name);
     this.#latest.delete(name);
     if (latest === undefined || !this.#options.store.delete(name)) {

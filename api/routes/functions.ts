@@ -43,7 +43,8 @@ const list = createRoute({
 const remove = createRoute({
   method: "delete",
   path: "/{name}",
-  summary: "Delete a function with all its versions; its invocations stay on record",
+  summary:
+    "Delete a function with all its versions, unless a schedule names it; its invocations stay on record",
   request: { params },
   responses: { 204: { description: "Deleted" }, ...problemAnswers },
 });

@@ -1,12 +1,14 @@
 import { z } from "@hono/zod-openapi";
 
+const name = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/, {
+  error: "expected 1 to 64 letters, digits, - and _, the first a letter or a digit",
+});
+
 /** Name of a function: also a path segment, a directory name and a metric label. */
-export const functionName = z
-  .string()
-  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/, {
-    error: "expected 1 to 64 letters, digits, - and _, the first a letter or a digit",
-  })
-  .openapi({ example: "hello" });
+export const functionName = name.openapi({ example: "hello" });
+
+/** Name of a schedule: also a path segment. */
+export const scheduleName = name.openapi({ example: "nightly" });
 
 export const invocationId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
 
@@ -32,6 +34,9 @@ export const moment = z
   });
 
 const isoTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d|$)/;
+
+/** A moment in an answer. */
+export const momentUs = z.number().int().openapi({ description: "Microseconds since the epoch" });
 
 export const runtimeName = z.enum(["node", "python", "command"]).openapi("Runtime");
 

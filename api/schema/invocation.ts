@@ -2,7 +2,8 @@ import { z } from "@hono/zod-openapi";
 import {
   functionName,
   invocationId,
-  moment as momentOfQuery,
+  moment,
+  momentUs,
   pageLimit,
   pageOf,
   traceId,
@@ -18,7 +19,6 @@ export const exitReason = z
   .enum(["exited", "signaled", "timeout", "oom", "cancelled", "lost", "failed"])
   .openapi("ExitReason");
 
-const moment = z.number().int().openapi({ description: "Microseconds since the epoch" });
 const duration = z.number().int().openapi({ description: "Microseconds" });
 
 /** One call of a function or one execution of a snippet, as a list shows it. */
@@ -39,10 +39,10 @@ export const invocation = z
     }),
     exitSignal: z.string().optional(),
     exitReason: exitReason.optional(),
-    queuedAtUs: moment,
-    startedAtUs: moment.optional(),
-    finishedAtUs: moment.optional(),
-    exitedAtUs: moment.optional(),
+    queuedAtUs: momentUs,
+    startedAtUs: momentUs.optional(),
+    finishedAtUs: momentUs.optional(),
+    exitedAtUs: momentUs.optional(),
     queueUs: duration.optional(),
     takeUs: duration.optional(),
     initUs: duration.optional(),
@@ -78,8 +78,8 @@ export const invocationFilter = z.object({
   reason: exitReason.optional(),
   kind: z.enum(["invoke", "execute"]).optional(),
   traceId: traceId.optional(),
-  since: momentOfQuery.optional(),
-  until: momentOfQuery.optional(),
+  since: moment.optional(),
+  until: moment.optional(),
   minDurationMs: z.coerce.number().int().min(0).max(86_400_000).optional().openapi({
     description: "Only runs that took so long or longer",
   }),

@@ -1,0 +1,162 @@
+import { nowUs } from "../../../runtime/clock.ts";
+import type { ScheduleRow, ScheduleStore } from "../../../store/schedules.ts";
+import type {
+  Schedule,
+  ScheduleDetail,
+  ScheduleFilter,
+  ScheduleSpec,
+} from "../../schema/schedule.ts";
+import { RunletError } from "../errors.ts";
+import type { Functions } from "../functions.ts";
+import { describe, describeWithEvent, eventBytes } from "./description.ts";
+import { parseExpression } from "./expression.ts";
+import type { ScheduleClock } from "./schedule-clock.ts";
+
+export interface SchedulesOptions {
+  store: ScheduleStore;
+  functions: Functions;
+  clock: ScheduleClock;
+}
+
+/** The schedules: stating, showing, pausing, deleting. */
+export class Schedules {
+  readonly #options: SchedulesOptions;
+
+  constructor(options: SchedulesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Makes a schedule or replaces what it says; a paused one stays paused.
+   * @throws `invalid_argument` that names the field; `not_found` for a function that does not exist.
+   */
+  put(name: string, spec: ScheduleSpec): { schedule: ScheduleDetail; created: boolean } {
+    const { store, functions } = this.#options;
+    functions.resolve(spec.function, spec.qualifier);
+    const stated = {
+      functionName: spec.function,
+      qualifier: spec.qualifier ?? null,
+      expression: spec.expression,
+      timeZone: spec.timeZone,
+      missedRuns: spec.missedRuns,
+      contentType: spec.contentType,
+      event: eventBytes(spec),
+    };
+    const known = store.get(name);
+    if (known === undefined || !says(known, stated)) {
+      const isTimeKept = known?.expression === spec.expression && known.timeZone === spec.timeZone;
+      const atUs = nowUs();
+      const anchoredAtUs = isTimeKept ? known.anchoredAtUs : atUs;
+      const nextAtUs = isTimeKept ? known.nextAtUs : firstOf({ ...stated, anchoredAtUs }, atUs);
+      this.#write({
+        ...blank,
+        ...known,
+        ...stated,
+        name,
+        anchoredAtUs,
+        nextAtUs: known?.state === "paused" ? null : nextAtUs,
+        revision: (known?.revision ?? 0) + 1,
+        createdAtUs: known?.createdAtUs ?? atUs,
+        updatedAtUs: atUs,
+      });
+    }
+    return { schedule: this.get(name), created: known === undefined };
+  }
+
+  /** @throws `not_found`. */
+  get(name: string): ScheduleDetail {
+    return describeWithEvent(this.#find(name));
+  }
+
+  list(filter: ScheduleFilter): { items: Schedule[]; next?: string } {
+    const { limit, after, function: functionName } = filter;
+    const rows = this.#options.store.list({ limit: limit + 1, after, functionName });
+    const items = rows.slice(0, limit).map(describe);
+    const last = items.at(-1);
+    return rows.length > limit && last ? { items, next: last.name } : { items };
+  }
+
+  /** Deletes a schedule; runs that it began go on. @throws `not_found`. */
+  remove(name: string): void {
+    if (!this.#options.store.delete(name)) throw missing(name);
+    this.#options.clock.rearm();
+  }
+
+  /** Lets due times pass until it is resumed; they do not count as missed. @throws `not_found`. */
+  pause(name: string): ScheduleDetail {
+    return this.#turn(name, "paused", () => null);
+  }
+
+  /** Comes due again from now on. @throws `not_found`. */
+  resume(name: string): ScheduleDetail {
+    return this.#turn(name, "active", (row) => parseExpression(row).next(nowUs()) ?? null);
+  }
+
+  /** Runs it now, also while it is paused; its due times stay as they are. @throws `not_found`. */
+  run(name: string): ScheduleDetail {
+    this.#options.clock.run(this.#find(name));
+    return this.get(name);
+  }
+
+  #turn(
+    name: string,
+    state: ScheduleDetail["state"],
+    next: (row: ScheduleRow) => number | null,
+  ): ScheduleDetail {
+    const row = this.#find(name);
+    if (row.state !== state) {
+      const nextAtUs = next(row);
+      this.#write({ ...row, state, nextAtUs, revision: row.revision + 1, updatedAtUs: nowUs() });
+    }
+    return this.get(name);
+  }
+
+  #write(row: ScheduleRow): void {
+    this.#options.store.put(row);
+    this.#options.clock.rearm();
+  }
+
+  #find(name: string): ScheduleRow {
+    const row = this.#options.store.get(name);
+    if (row === undefined) throw missing(name);
+    return row;
+  }
+}
+
+/** What no run and no change has touched yet. */
+const blank = {
+  state: "active",
+  lastAtUs: null,
+  lastStatus: null,
+  lastError: null,
+  missedAtUs: null,
+  missedCount: null,
+} as const;
+
+function says(
+  row: ScheduleRow,
+  { event, ...stated }: Partial<ScheduleRow> & { event: Buffer },
+): boolean {
+  return (
+    Object.entries({ ...row, ...stated }).every(
+      ([key, value]) => row[key as keyof ScheduleRow] === value,
+    ) && event.equals(row.event)
+  );
+}
+
+/** The first due time of what is stated anew. @throws `invalid_argument`. */
+function firstOf(stated: Parameters<typeof parseExpression>[0], atUs: number): number {
+  const first = parseExpression(stated).next(atUs);
+  if (first !== undefined) return first;
+  throw new RunletError(
+    "invalid_argument",
+    `Cannot take the schedule: expression: "${stated.expression}" never comes due`,
+  );
+}
+
+function missing(name: string): RunletError {
+  return new RunletError(
+    "not_found",
+    `Cannot find schedule ${name}: it does not exist. List what there is with GET /v1/schedules`,
+  );
+}

@@ -1,0 +1,93 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Schedules } from "../domain/schedules/schedules.ts";
+import { scheduleName } from "../schema/common.ts";
+import { scheduleDetail, scheduleFilter, schedulePage, scheduleSpec } from "../schema/schedule.ts";
+import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+
+const params = z.object({ name: scheduleName });
+
+const put = createRoute({
+  method: "put",
+  path: "/{name}",
+  summary: "Make a schedule, or replace what it says",
+  request: {
+    params,
+    body: { content: { "application/json": { schema: scheduleSpec } }, required: true },
+  },
+  responses: {
+    200: jsonAnswer(scheduleDetail, "The schedule, which was there before"),
+    201: jsonAnswer(scheduleDetail, "The new schedule"),
+    ...problemAnswers,
+  },
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/{name}",
+  summary: "Show a schedule with its event and its next due times",
+  request: { params },
+  responses: { 200: jsonAnswer(scheduleDetail, "The schedule"), ...problemAnswers },
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  summary: "List schedules by name",
+  request: { query: scheduleFilter },
+  responses: { 200: jsonAnswer(schedulePage, "A page of schedules"), ...problemAnswers },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{name}",
+  summary: "Delete a schedule; runs that it began go on",
+  request: { params },
+  responses: { 204: { description: "Deleted" }, ...problemAnswers },
+});
+
+const pause = createRoute({
+  method: "post",
+  path: "/{name}/pause",
+  summary: "Let due times pass without a run",
+  request: { params },
+  responses: { 200: jsonAnswer(scheduleDetail, "The paused schedule"), ...problemAnswers },
+});
+
+const resume = createRoute({
+  method: "post",
+  path: "/{name}/resume",
+  summary: "Let a paused schedule come due again",
+  request: { params },
+  responses: { 200: jsonAnswer(scheduleDetail, "The active schedule"), ...problemAnswers },
+});
+
+const run = createRoute({
+  method: "post",
+  path: "/{name}/run",
+  summary: "Run a schedule now, beside its due times",
+  request: { params },
+  responses: { 202: jsonAnswer(scheduleDetail, "The run has begun"), ...problemAnswers },
+});
+
+/** `/v1/schedules`. */
+export function scheduleRoutes(schedules: Schedules): OpenAPIHono {
+  return createRouter()
+    .openapi(put, (context) => {
+      const { name } = context.req.valid("param");
+      const { schedule, created } = schedules.put(name, context.req.valid("json"));
+      return context.json(schedule, created ? 201 : 200);
+    })
+    .openapi(get, (context) => context.json(schedules.get(context.req.valid("param").name), 200))
+    .openapi(list, (context) => context.json(schedules.list(context.req.valid("query")), 200))
+    .openapi(remove, (context) => {
+      schedules.remove(context.req.valid("param").name);
+      return context.body(null, 204);
+    })
+    .openapi(pause, (context) =>
+      context.json(schedules.pause(context.req.valid("param").name), 200),
+    )
+    .openapi(resume, (context) =>
+      context.json(schedules.resume(context.req.valid("param").name), 200),
+    )
+    .openapi(run, (context) => context.json(schedules.run(context.req.valid("param").name), 202));
+}

@@ -1,0 +1,83 @@
+import { z } from "@hono/zod-openapi";
+import { functionName, momentUs, pageLimit, pageOf, scheduleName } from "./common.ts";
+
+const settings = {
+  function: functionName,
+  qualifier: z.string().min(1).max(64).optional().openapi({
+    description: "What to invoke of the function; the latest version by default",
+  }),
+  expression: z.string().trim().min(1).max(256).openapi({
+    description:
+      "Cron with 5 fields, or 6 with seconds first, or a rate such as rate(5 minutes) in seconds, minutes, hours or days",
+    example: "30 2 * * *",
+  }),
+  timeZone: z.string().min(1).max(64).default("UTC").openapi({
+    description: "IANA time zone that a cron expression is read in",
+    example: "Europe/Berlin",
+  }),
+  contentType: z
+    .string()
+    .max(256)
+    .regex(/^[\w.+-]+\/[\w.+-]+(?:;[ -~]*)?$/, { error: "expected a media type" })
+    .default("application/json"),
+  missedRuns: z.enum(["skip", "run-once"]).default("skip").openapi({
+    description: "What becomes of due times that passed while the server was down",
+  }),
+};
+
+const event = z.json().openapi({
+  type: ["object", "array", "string", "number", "boolean", "null"],
+  description: "The event: a JSON value, or the text itself where the content type is not JSON",
+});
+
+/** A schedule as its owner states it. */
+export const scheduleSpec = z
+  .strictObject({ ...settings, event: event.default({}) })
+  .openapi("ScheduleSpec");
+
+/** A schedule as a list shows it. */
+export const schedule = z
+  .object({
+    name: scheduleName,
+    ...settings,
+    state: z.enum(["active", "paused"]),
+    revision: z.number().int().positive().openapi({ description: "Counts the changes" }),
+    nextAtUs: z.array(momentUs).openapi({
+      description: "The next due times, three at most; none while it is paused",
+    }),
+    last: z
+      .object({
+        dueAtUs: momentUs,
+        status: z.enum(["running", "succeeded", "failed"]),
+        error: z.string().optional(),
+      })
+      .optional()
+      .openapi({ description: "The due time that was handed over last, and what came of it" }),
+    lastMissed: z
+      .object({
+        count: z.number().int().positive().openapi({ description: "1000 stands for that or more" }),
+        atUs: momentUs,
+      })
+      .optional()
+      .openapi({ description: "How many due times passed without a run, and when that was seen" }),
+    createdAtUs: momentUs,
+    updatedAtUs: momentUs,
+  })
+  .openapi("Schedule");
+
+/** A schedule with its event. */
+export const scheduleDetail = schedule.extend({ event }).openapi("ScheduleDetail");
+
+export const schedulePage = pageOf(schedule).openapi("SchedulePage");
+
+export const scheduleFilter = z.object({
+  function: functionName.optional(),
+  limit: pageLimit,
+  after: scheduleName.optional().openapi({ description: "Cursor: `next` of the page before" }),
+});
+
+export type ScheduleSpec = z.infer<typeof scheduleSpec>;
+export type ScheduleSpecInput = z.input<typeof scheduleSpec>;
+export type Schedule = z.infer<typeof schedule>;
+export type ScheduleDetail = z.infer<typeof scheduleDetail>;
+export type ScheduleFilter = z.infer<typeof scheduleFilter>;

@@ -1,0 +1,176 @@
+import type Sqlite from "better-sqlite3";
+import type { Database } from "./database.ts";
+
+/** A schedule as it is on record; times are microseconds since the epoch. */
+export interface ScheduleRow {
+  readonly name: string;
+  readonly functionName: string;
+  /** Which version it invokes; null for the latest. */
+  readonly qualifier: string | null;
+  readonly expression: string;
+  readonly timeZone: string;
+  readonly missedRuns: string;
+  readonly contentType: string;
+  readonly event: Buffer;
+  readonly state: string;
+  readonly revision: number;
+  readonly anchoredAtUs: number;
+  /** Null while it is paused, and where it never comes due again. */
+  readonly nextAtUs: number | null;
+  readonly lastAtUs: number | null;
+  readonly lastStatus: string | null;
+  readonly lastError: string | null;
+  readonly missedAtUs: number | null;
+  readonly missedCount: number | null;
+  readonly createdAtUs: number;
+  readonly updatedAtUs: number;
+}
+
+/** What becomes of a due time. */
+export interface ScheduleClaim {
+  readonly name: string;
+  readonly nextAtUs: number | null;
+  /** The due time that is handed over now; null where it is skipped. */
+  readonly runAtUs: number | null;
+  readonly runStatus: string;
+  /** How many due times passed without a run of their own. */
+  readonly missedCount: number;
+  readonly atUs: number;
+}
+
+/** The schedules on record. */
+export class ScheduleStore {
+  readonly #claim: (claims: readonly ScheduleClaim[]) => void;
+  readonly #put: Sqlite.Statement<[ScheduleRow]>;
+  readonly #get: Sqlite.Statement<[string], ScheduleRow>;
+  readonly #list: Sqlite.Statement<[string, number], ScheduleRow>;
+  readonly #listOf: Sqlite.Statement<[string, string, number], ScheduleRow>;
+  readonly #delete: Sqlite.Statement<[string]>;
+  readonly #due: Sqlite.Statement<[number, number], ScheduleRow>;
+  readonly #firstDue: Sqlite.Statement<[], number | null>;
+  readonly #begin: Sqlite.Statement<[object]>;
+  readonly #settle: Sqlite.Statement<[object]>;
+  readonly #withLastStatus: Sqlite.Statement<[string], ScheduleRow>;
+
+  constructor({ connection }: Database) {
+    const move = connection.prepare<[ScheduleClaim]>(
+      `UPDATE schedules SET next_at_us = @nextAtUs,
+         missed_at_us = iif(@missedCount > 0, @atUs, missed_at_us),
+         missed_count = iif(@missedCount > 0, @missedCount, missed_count)
+       WHERE name = @name`,
+    );
+    const claim = connection.transaction((claims: readonly ScheduleClaim[]) => {
+      for (const each of claims) {
+        move.run(each);
+        if (each.runAtUs !== null) this.begin(each.name, each.runAtUs, each.runStatus);
+      }
+    });
+    this.#claim = (claims) => claim.immediate(claims);
+    this.#put = connection.prepare(
+      `INSERT OR REPLACE INTO schedules
+         (name, function_name, qualifier, expression, time_zone, missed_runs, content_type, state, revision,
+          anchored_at_us, next_at_us, last_at_us, last_status, last_error, missed_at_us, missed_count,
+          created_at_us, updated_at_us, event)
+       VALUES
+         (@name, @functionName, @qualifier, @expression, @timeZone, @missedRuns, @contentType, @state, @revision,
+          @anchoredAtUs, @nextAtUs, @lastAtUs, @lastStatus, @lastError, @missedAtUs, @missedCount,
+          @createdAtUs, @updatedAtUs, @event)`,
+    );
+    this.#get = connection.prepare(`SELECT ${columns} FROM schedules WHERE name = ?`);
+    this.#list = connection.prepare(
+      `SELECT ${columns} FROM schedules WHERE name > ? ORDER BY name LIMIT ?`,
+    );
+    this.#listOf = connection.prepare(
+      `SELECT ${columns} FROM schedules WHERE function_name = ? AND name > ? ORDER BY name LIMIT ?`,
+    );
+    this.#delete = connection.prepare("DELETE FROM schedules WHERE name = ?");
+    this.#due = connection.prepare(
+      `SELECT ${columns} FROM schedules WHERE next_at_us <= ? ORDER BY next_at_us LIMIT ?`,
+    );
+    this.#firstDue = connection
+      .prepare<[], number | null>(
+        "SELECT min(next_at_us) FROM schedules WHERE next_at_us IS NOT NULL",
+      )
+      .pluck();
+    this.#begin = connection.prepare(
+      `UPDATE schedules SET last_at_us = @dueAtUs, last_status = @status, last_error = NULL
+       WHERE name = @name`,
+    );
+    this.#settle = connection.prepare(
+      `UPDATE schedules SET last_status = @status, last_error = @error
+       WHERE name = @name AND last_at_us = @dueAtUs`,
+    );
+    this.#withLastStatus = connection.prepare(
+      `SELECT ${columns} FROM schedules WHERE last_status = ? ORDER BY name`,
+    );
+  }
+
+  /** Writes a schedule over the one of its name, if there is one. */
+  put(row: ScheduleRow): void {
+    this.#put.run(row);
+  }
+
+  get(name: string): ScheduleRow | undefined {
+    return this.#get.get(name);
+  }
+
+  /** A page of schedules by name, those behind the name `after`, of one function if it is named. */
+  list({
+    limit,
+    after = "",
+    functionName,
+  }: {
+    limit: number;
+    after?: string | undefined;
+    functionName?: string | undefined;
+  }): ScheduleRow[] {
+    return functionName === undefined
+      ? this.#list.all(after, limit)
+      : this.#listOf.all(functionName, after, limit);
+  }
+
+  /** Deletes a schedule; false if there is none. */
+  delete(name: string): boolean {
+    return this.#delete.run(name).changes > 0;
+  }
+
+  /** Schedules whose due time is `nowUs` or before it, the earliest first. */
+  due(nowUs: number, limit: number): ScheduleRow[] {
+    return this.#due.all(nowUs, limit);
+  }
+
+  /** The earliest due time of all; undefined where nothing will come due. */
+  firstDueUs(): number | undefined {
+    return this.#firstDue.get() ?? undefined;
+  }
+
+  /** Moves due times on and notes what is handed over, all of it or nothing. */
+  claim(claims: readonly ScheduleClaim[]): void {
+    this.#claim(claims);
+  }
+
+  /** Notes that the due time `dueAtUs` is handed over. */
+  begin(name: string, dueAtUs: number, status: string): void {
+    this.#begin.run({ name, dueAtUs, status });
+  }
+
+  /** Notes what came of a due time, unless a later one was handed over meanwhile. */
+  settle(
+    name: string,
+    dueAtUs: number,
+    { status, error }: { status: string; error: string | null },
+  ): void {
+    this.#settle.run({ name, dueAtUs, status, error });
+  }
+
+  /** The schedules whose last due time has this status. */
+  withLastStatus(status: string): ScheduleRow[] {
+    return this.#withLastStatus.all(status);
+  }
+}
+
+const columns = `name, function_name AS functionName, qualifier, expression, time_zone AS timeZone,
+  missed_runs AS missedRuns, content_type AS contentType, state, revision,
+  anchored_at_us AS anchoredAtUs, next_at_us AS nextAtUs, last_at_us AS lastAtUs,
+  last_status AS lastStatus, last_error AS lastError, missed_at_us AS missedAtUs,
+  missed_count AS missedCount, created_at_us AS createdAtUs, updated_at_us AS updatedAtUs, event`;

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { ScheduleDetail } from "../../../api/schema/schedule.ts";
+import { startTestServer, type TestServer } from "../../support/server.ts";
+import { type Ended, runlet } from "./runlet.ts";
+
+let server: TestServer;
+before(async () => {
+  server = await startTestServer();
+  await server.client.deploy("f", { runtime: "command", command: ["cat"] });
+});
+after(async () => await server[Symbol.asyncDispose]());
+
+test("schedule without any says so", async () => {
+  const { exitCode, stdout, stderr } = await schedule();
+  assert.deepEqual([exitCode, stdout, stderr], [0, "", "No such schedules.\n"]);
+});
+
+test("schedule set, list, show, pause, resume, run and delete do what they say", async () => {
+  const time = [
+    "--cron",
+    "30 2 * * *",
+    "--time-zone",
+    "Europe/Berlin",
+    "--missed-runs",
+    "run-once",
+  ];
+  const event = ["--event", '{"a": 1}'];
+  const made = await schedule("set", "nightly", "--function", "f", ...time, ...event);
+  assert.equal(made.stderr, "");
+  assert.match(made.stdout, /^Schedule nightly: active; next \d{4}-\d\d-\d\d \d\d:\d\d:\d\d, /);
+  const shown = JSON.parse((await schedule("show", "nightly")).stdout) as ScheduleDetail;
+  assert.deepEqual(
+    [shown.function, shown.expression, shown.timeZone, shown.event, shown.missedRuns],
+    ["f", "30 2 * * *", "Europe/Berlin", { a: 1 }, "run-once"],
+  );
+  const listed = await schedule();
+  assert.match(listed.stdout, /^NAME +FUNCTION +EXPRESSION +TIME ZONE +STATE +NEXT +LAST\n/);
+  assert.match(listed.stdout, /\nnightly +f +30 2 \* \* \* +Europe\/Berlin +active +\d{4}-.* -\n/);
+  assert.equal((await schedule("pause", "nightly")).stdout, "Schedule nightly: paused; next -\n");
+  assert.match((await schedule("resume", "nightly")).stdout, /^Schedule nightly: active; next \d/);
+  assert.match((await schedule("run", "nightly")).stdout, /^Schedule nightly: active; running/);
+  assert.equal((await schedule("delete", "nightly")).stdout, "Deleted nightly\n");
+  assert.equal((await schedule("list", "--json")).stdout, '{\n  "items": []\n}\n');
+});
+
+test("schedule set takes a rate and an event of another type", async () => {
+  const args = ["--function", "f", "--rate", "5 minutes", "--type", "text/plain", "--event", "hi"];
+  const made = await schedule("set", "beat", ...args, "--json");
+  const { expression, event } = JSON.parse(made.stdout) as ScheduleDetail;
+  assert.deepEqual([expression, event], ["rate(5 minutes)", "hi"]);
+});
+
+for (const { what, args, said } of [
+  { what: "no time", args: [], said: /expected --cron or --rate/ },
+  {
+    what: "two times",
+    args: ["--cron", "* * * * *", "--rate", "1 hour"],
+    said: /'--rate <rate>' cannot be used with option '--cron/,
+  },
+  {
+    what: "an event that is no JSON",
+    args: ["--rate", "1 hour", "--event", "{"],
+    said: /expected JSON as --event/,
+  },
+]) {
+  test(`schedule set with ${what} is a wrong command line`, async () => {
+    const { exitCode, stderr } = await schedule("set", "s", "--function", "f", ...args);
+    assert.equal(exitCode, 2);
+    assert.match(stderr, said);
+  });
+}
+
+test("schedule set tells which field is wrong and ends with 1", async () => {
+  const { exitCode, stderr } = await schedule(
+    "set",
+    "s",
+    "--function",
+    "f",
+    "--cron",
+    "0 25 * * *",
+  );
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /expression: its hour "25"/);
+});
+
+async function schedule(...args: string[]): Promise<Ended> {
+  return await runlet(["schedule", ...args], { url: server.url });
+}
