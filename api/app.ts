@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { RunletError } from "./domain/errors.ts";
+import type { Events } from "./domain/events/events.ts";
 import type { Executor } from "./domain/executor.ts";
 import type { Functions } from "./domain/functions.ts";
 import type { Images } from "./domain/images.ts";
@@ -11,6 +12,7 @@ import type { Invocations } from "./domain/invocations.ts";
 import type { Invoker } from "./domain/invoker.ts";
 import type { Secrets } from "./domain/secrets.ts";
 import type { Schedules } from "./domain/schedules/schedules.ts";
+import { eventRoutes } from "./routes/events.ts";
 import { executeRoutes } from "./routes/execute.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { functionUrlRoutes } from "./routes/function-url.ts";
@@ -27,6 +29,7 @@ export interface AppOptions {
   functions: Functions;
   invocations: Invocations;
   invoker: Invoker;
+  events: Events;
   executor: Executor;
   images: Images;
   secrets: Secrets;
@@ -45,7 +48,7 @@ const maxScheduleBytes = 256 * 1024;
 
 /** The HTTP face: which route is where, and what goes for all of them. */
 export function createApp(options: AppOptions): OpenAPIHono {
-  const { functions, invoker, log } = options;
+  const { functions, invoker, events, log } = options;
   const app = new OpenAPIHono();
   app.use(async (context, next) => {
     await next();
@@ -60,8 +63,9 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/f/*", limitBody(options.maxEventBytes));
   app.use("/v1/schedules/*", limitBody(maxScheduleBytes));
   app.route("/v1/functions", functionRoutes(functions));
-  app.route("/v1/functions", invokeRoutes(invoker));
   app.route("/f", functionUrlRoutes(functions, invoker));
+  app.route("/v1/functions", invokeRoutes(invoker, events));
+  app.route("/v1/events", eventRoutes(events));
   app.route("/v1/execute", executeRoutes(options.executor));
   app.route("/v1/invocations", invocationRoutes(options.invocations));
   app.route("/v1/images", imageRoutes(options.images));

@@ -25,6 +25,7 @@ const environment = z.object({
   RUNLET_QUEUE_LIMIT: z.coerce.number().int().min(0).default(1000),
   RUNLET_QUEUE_TIMEOUT_MS: count.default(30_000),
   RUNLET_MAX_EVENT_BYTES: count.default(6 * mebibyte),
+  RUNLET_MAX_ASYNC_EVENT_BYTES: count.default(mebibyte),
   RUNLET_MAX_CODE_BYTES: count.default(50 * mebibyte),
   RUNLET_SHUTDOWN_TIMEOUT_MS: count.default(10_000),
   RUNLET_LOG_LEVEL: z
@@ -56,6 +57,8 @@ export interface Config {
   readonly queueLimit: number;
   readonly queueTimeoutMs: number;
   readonly maxEventBytes: number;
+  /** The largest event that is queued for a caller that does not wait. */
+  readonly maxAsyncEventBytes: number;
   readonly maxCodeBytes: number;
   readonly shutdownTimeoutMs: number;
   readonly logLevel: string;
@@ -88,6 +91,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     queueLimit: values.RUNLET_QUEUE_LIMIT,
     queueTimeoutMs: values.RUNLET_QUEUE_TIMEOUT_MS,
     maxEventBytes: values.RUNLET_MAX_EVENT_BYTES,
+    maxAsyncEventBytes: values.RUNLET_MAX_ASYNC_EVENT_BYTES,
     maxCodeBytes: values.RUNLET_MAX_CODE_BYTES,
     shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,
     logLevel: values.RUNLET_LOG_LEVEL,

@@ -16,6 +16,8 @@ import { nowUs } from "../runtime/clock.ts";
 import { RecordWriter } from "../store/batch.ts";
 import { CodeStore } from "../store/code-store.ts";
 import { openDatabase } from "../store/database.ts";
+import { RecordedEventQueue } from "../store/event-queue.ts";
+import { EventStore } from "../store/events.ts";
 import { FunctionStore } from "../store/functions.ts";
 import { InvocationStore } from "../store/invocations.ts";
 import { loadKeyFile } from "../store/key-file.ts";
@@ -24,6 +26,9 @@ import { SecretStore } from "../store/secrets.ts";
 import { ScheduleStore } from "../store/schedules.ts";
 import { createApp } from "./app.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { attemptEvent, dispatchPolicyOf } from "./domain/events/attempt.ts";
+import { Dispatcher } from "./domain/events/dispatcher.ts";
+import { Events } from "./domain/events/events.ts";
 import { Executor } from "./domain/executor.ts";
 import { Functions } from "./domain/functions.ts";
 import { checkLoad } from "./domain/load-check.ts";
@@ -165,10 +170,26 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       onError,
     }),
   );
+  const eventQueue = new RecordedEventQueue(new EventStore(database), writer);
+  const dispatcher = new Dispatcher({
+    queue: eventQueue,
+    attempt: async (event, signal) => await attemptEvent(invoker, event, signal),
+    policyOf: (name) => dispatchPolicyOf(functions, name),
+    // One place is left to those who wait for their answer.
+    concurrency: Math.max(1, concurrency - 1),
+    onError,
+  });
   const app = createApp({
     functions,
     invocations,
     invoker,
+    events: new Events({
+      queue: eventQueue,
+      functions,
+      invocations,
+      maxEventBytes: config.maxAsyncEventBytes,
+      onAccepted: () => dispatcher.wake(),
+    }),
     executor: new Executor({
       invocations,
       machine,
@@ -194,12 +215,15 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     readiness.reason = "shutting down";
     clock.stop();
     const closed = listener.close();
-    await drain(invocations, config.shutdownTimeoutMs);
+    dispatcher.stop();
+    await drain({ invocations, dispatcher }, config.shutdownTimeoutMs);
     await within(closed, "send the last answers", lastAnswersMs).catch(() => listener.cut());
     await closed;
   });
   await prepareImage(imageStore, log);
   for (const version of functions.latest()) stocking.add(version).catch(onError);
+  const recovered = await dispatcher.start();
+  if (recovered > 0) log.warn({ recovered }, "events of an earlier run are due again");
   readiness.ready = true;
   delete readiness.reason;
   clock.start();
@@ -256,13 +280,22 @@ function isTaken(error: unknown): boolean {
 }
 
 /** Lets running invocations end for a while, then cancels what is left. */
-async function drain(invocations: Invocations, timeoutMs: number): Promise<void> {
+async function drain({ invocations, dispatcher }: Draining, timeoutMs: number): Promise<void> {
+  const idle = async (): Promise<unknown> =>
+    await Promise.all([invocations.idle(), dispatcher.idle()]);
   try {
-    await within(invocations.idle(), "let running invocations end", timeoutMs);
+    await within(idle(), "let running invocations end", timeoutMs);
   } catch {
-    invocations.cancelAll("Invocation was cancelled: the server shuts down");
-    await invocations.idle();
+    const reason = "Invocation was cancelled: the server shuts down";
+    invocations.cancelAll(reason);
+    dispatcher.cancelAll(reason);
+    await idle();
   }
+}
+
+interface Draining {
+  readonly invocations: Invocations;
+  readonly dispatcher: Dispatcher;
 }
 
 /** Builds the default image at the first start; without it, functions that name another image still run. */

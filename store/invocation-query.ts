@@ -14,6 +14,8 @@ export interface InvocationFilter {
   readonly exitReason?: RecordedExitReason;
   /** The trace that the caller named. */
   readonly traceId?: string;
+  /** The event that it was an attempt at. */
+  readonly eventId?: string;
   /** Runs that took so long or longer. */
   readonly minRunUs?: number;
   /** An id, or the start of one, that none is below: ids are in the order of time. */
@@ -29,7 +31,7 @@ export interface Query {
   readonly values: readonly (string | number)[];
 }
 
-const equalities = ["traceId", "functionName", "status", "kind", "exitReason"] as const;
+const equalities = ["eventId", "traceId", "functionName", "status", "kind", "exitReason"] as const;
 type Equality = (typeof equalities)[number];
 
 interface Index {
@@ -41,6 +43,7 @@ interface Index {
 
 /** Best first: a page walks the first that holds what the filter asks for. */
 const indexes: readonly Index[] = [
+  { name: "invocations_by_event", fields: ["eventId"] },
   { name: "invocations_by_trace", fields: ["traceId"] },
   {
     name: "invocations_by_function_status",

@@ -63,6 +63,9 @@ export interface InvocationRow {
   readonly errorName: string | null;
   readonly errorMessage: string | null;
   readonly errorStack: string | null;
+  /** The event that this is an attempt at, counted from 1. */
+  readonly eventId: string | null;
+  readonly attempt: number | null;
   /** What was kept of it. */
   readonly stdout: Uint8Array | null;
   readonly stderr: Uint8Array | null;
@@ -114,6 +117,8 @@ const columns: Readonly<Record<InvocationField, string>> = {
   errorName: "error_name",
   errorMessage: "error_message",
   errorStack: "error_stack",
+  eventId: "event_id",
+  attempt: "attempt",
   stdout: "stdout",
   stderr: "stderr",
 };
@@ -163,6 +168,8 @@ export const blankInvocation: Omit<InvocationRow, "id" | "kind" | "status" | "qu
   errorName: null,
   errorMessage: null,
   errorStack: null,
+  eventId: null,
+  attempt: null,
   stdout: null,
   stdoutBytes: 0,
   stdoutTruncated: false,

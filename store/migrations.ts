@@ -42,6 +42,7 @@ export interface Migration {
  *   event_bytes, answer_bytes
  *   stdout_bytes, stdout_truncated, stderr_bytes, stderr_truncated
  *   error_code, error_name, error_message, error_stack
+ *   event_id, attempt   of the event that it is an attempt at; null for a call that was waited for
  *   stdout, stderr  BLOB, last: whatever stands behind a large value costs a walk through its pages
  *
  *   Indexes of invocations: a page of one filter, or of function or kind with status or of function with exit
@@ -64,13 +65,29 @@ export interface Migration {
  *   created_at_us, updated_at_us
  *   event           BLOB, last
  *
+ *   events
+ *   ------
+ *   id              UNIQUE, UUID v7
+ *   function_name, qualifier, content_type, source, trace_id
+ *   state           queued | running | succeeded | dead
+ *   attempts, throttles
+ *   next_at_us      when a queued one is due
+ *   accepted_at_us, ended_at_us
+ *   dead_condition  RetriesExhausted | EventAgeExceeded
+ *   error_code, error_message   of the last attempt that failed
+ *   body_bytes
+ *   body            BLOB, last; null once it has succeeded
+ *
+ *   Indexes of events: the next due one of all and of one function are one descent each, however many wait.
+ *   Succeeded ones are found by function, by id and by their end alone.
+ *
  * Words (kind, status, ...) have no CHECK: a new word would mean to copy a table of millions of rows.
  */
 /** The steps of this Runlet. */
 export const released: readonly Migration[] = [
   {
     version: 1,
-    name: "functions and invocations",
+    name: "functions, invocations and events",
     sql: `
       CREATE TABLE functions (
         name TEXT NOT NULL PRIMARY KEY,
@@ -131,6 +148,8 @@ export const released: readonly Migration[] = [
         error_name TEXT,
         error_message TEXT,
         error_stack TEXT,
+        event_id TEXT,
+        attempt INTEGER,
         stdout BLOB,
         stderr BLOB
       ) STRICT;
@@ -152,6 +171,8 @@ export const released: readonly Migration[] = [
         WHERE function_name IS NOT NULL AND exit_reason <> 'exited';
       CREATE INDEX invocations_by_trace ON invocations (trace_id, id)
         WHERE trace_id IS NOT NULL;
+      CREATE INDEX invocations_by_event ON invocations (event_id, id)
+        WHERE event_id IS NOT NULL;
 
       CREATE TABLE schedules (
         name TEXT NOT NULL PRIMARY KEY,
@@ -177,6 +198,35 @@ export const released: readonly Migration[] = [
 
       CREATE INDEX schedules_by_function ON schedules (function_name, name);
       CREATE INDEX schedules_by_next_at ON schedules (next_at_us) WHERE next_at_us IS NOT NULL;
+
+      CREATE TABLE events (
+        id TEXT NOT NULL UNIQUE,
+        function_name TEXT NOT NULL,
+        qualifier TEXT,
+        content_type TEXT,
+        source TEXT NOT NULL,
+        trace_id TEXT,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL,
+        throttles INTEGER NOT NULL,
+        next_at_us INTEGER NOT NULL,
+        accepted_at_us INTEGER NOT NULL,
+        ended_at_us INTEGER,
+        dead_condition TEXT,
+        error_code TEXT,
+        error_message TEXT,
+        body_bytes INTEGER NOT NULL,
+        body BLOB
+      ) STRICT;
+
+      CREATE INDEX events_due ON events (next_at_us) WHERE state = 'queued';
+      CREATE INDEX events_by_function_due ON events (function_name, next_at_us)
+        WHERE state = 'queued';
+      CREATE INDEX events_by_function ON events (function_name, id);
+      CREATE INDEX events_by_state ON events (state, id) WHERE state <> 'succeeded';
+      CREATE INDEX events_by_function_state ON events (function_name, state, id)
+        WHERE state <> 'succeeded';
+      CREATE INDEX events_succeeded ON events (ended_at_us) WHERE state = 'succeeded';
     `,
   },
 ];

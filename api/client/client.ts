@@ -1,3 +1,4 @@
+import type { AcceptedEvent, Event, EventDetail } from "../schema/event.ts";
 import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
 import type { FunctionSpecInput, FunctionVersion } from "../schema/function.ts";
 import type { Image, ImageProgress } from "../schema/image.ts";
@@ -96,15 +97,7 @@ export class Client {
 
   /** Invokes a function and waits for its answer. */
   async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
-    const { event = "{}", contentType = "application/json", qualifier, signal } = options;
-    const { log, traceparent } = options;
-    const path = withQuery(pathOf("functions", name, "invocations"), { qualifier });
-    const headers = {
-      "content-type": contentType,
-      ...(log !== undefined && { "runlet-log": log }),
-      ...(traceparent !== undefined && { traceparent }),
-    };
-    const response = await this.#send(path, { method: "POST", body: event, headers, signal });
+    const response = await this.#postEvent(name, options);
     return {
       invocationId: response.headers.get("runlet-invocation-id") ?? "",
       start: response.headers.get("runlet-start") ?? "",
@@ -127,6 +120,26 @@ export class Client {
   /** Deletes a secret that no function names. */
   async removeSecret(name: string): Promise<void> {
     await this.#send(pathOf("secrets", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
+  }
+
+  /** Queues an event for a function and answers its id once it is durable. */
+  async invokeAsync(name: string, options: InvokeOptions = {}): Promise<AcceptedEvent> {
+    return await this.#read(await this.#postEvent(name, options, { prefer: "respond-async" }));
+  }
+
+  /** A page of events that were accepted, newest first. */
+  async events(query: Query = {}): Promise<Page<Event>> {
+    return await this.#get(pathOf("events"), query);
+  }
+
+  /** One event with its invocations. */
+  async event(id: string): Promise<EventDetail> {
+    return await this.#get(pathOf("events", id));
+  }
+
+  /** Removes an event that waits. */
+  async cancelEvent(id: string): Promise<void> {
+    await this.#send(pathOf("events", id), { method: "DELETE", timeoutMs: quickTimeoutMs });
   }
 
   /** Runs a snippet or files once. */
@@ -228,6 +241,23 @@ export class Client {
   async #turnSchedule(name: string, verb: string): Promise<ScheduleDetail> {
     const options = { method: "POST", timeoutMs: quickTimeoutMs };
     return await this.#read(await this.#send(pathOf("schedules", name, verb), options));
+  }
+
+  async #postEvent(
+    name: string,
+    options: InvokeOptions,
+    preference: Record<string, string> = {},
+  ): Promise<Response> {
+    const { event = "{}", contentType = "application/json", qualifier, signal } = options;
+    const { log, traceparent } = options;
+    const path = withQuery(pathOf("functions", name, "invocations"), { qualifier });
+    const headers = {
+      "content-type": contentType,
+      ...(log !== undefined && { "runlet-log": log }),
+      ...(traceparent !== undefined && { traceparent }),
+      ...preference,
+    };
+    return await this.#send(path, { method: "POST", body: event, headers, signal });
   }
 
   async #get<T>(path: string, query: Query = {}): Promise<T> {

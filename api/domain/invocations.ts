@@ -5,6 +5,7 @@ import type { Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
 import type { RecordWriter } from "../../store/batch.ts";
 import { blankInvocation, type NewInvocation } from "../../store/invocation-row.ts";
 import type { InvocationStore } from "../../store/invocations.ts";
+import type { EventDetail } from "../schema/event.ts";
 import type { Invocation, InvocationDetail, InvocationFilter } from "../schema/invocation.ts";
 import { RunletError } from "./errors.ts";
 import { idsFrom, newInvocationId } from "./invocation-id.ts";
@@ -112,6 +113,21 @@ export class Invocations {
       ...(first !== undefined && { before: first }),
     });
     return { items: rows.map(toInvocation), ...(next !== undefined && { next }) };
+  }
+
+  /** The invocations that were made for an event, oldest first, at most 200. */
+  ofEvent(eventId: string): EventDetail["invocations"] {
+    return this.#options.store
+      .page({ eventId, limit: 200 })
+      .rows.map(toInvocation)
+      .toReversed()
+      .map(({ id: invocationId, status, attempt, queuedAtUs, finishedAtUs }) => ({
+        invocationId,
+        status,
+        queuedAtUs,
+        ...(attempt !== undefined && { attempt }),
+        ...(finishedAtUs !== undefined && { finishedAtUs }),
+      }));
   }
 
   /** @throws `not_found`. */

@@ -42,6 +42,8 @@ export interface InvokeRequest {
   traceId?: string | undefined;
   /** Whether the end of the output is to come with the answer, also with a failure. */
   wantsLogTail?: boolean;
+  /** The event that this is an attempt at, where its caller does not wait. */
+  attempt?: { eventId: string; attempt: number } | undefined;
   signal: AbortSignal;
 }
 
@@ -98,6 +100,7 @@ export class Invoker {
         image,
         eventBytes: request.event.length,
         traceId: request.traceId ?? null,
+        ...request.attempt,
       },
       async (run) => await this.#run(version, { ...request, contentType }, { ...run, onOutput }),
       {
@@ -121,6 +124,11 @@ export class Invoker {
       truncated: runtime === "command" && record.stdoutTruncated,
       logTail,
     };
+  }
+
+  /** Whether a call would not have to wait at the function's own bound. @throws `not_found`. */
+  hasRoom(name: string, qualifier?: string): boolean {
+    return this.#gateOf(this.#options.functions.resolve(name, qualifier))?.hasRoom ?? true;
   }
 
   async #run(

@@ -1,19 +1,22 @@
 import { isAscii } from "node:buffer";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { RunletError } from "../domain/errors.ts";
+import type { Events } from "../domain/events/events.ts";
 import type { Answer, Invoker } from "../domain/invoker.ts";
 import { traceIdOfParent } from "../domain/trace.ts";
 import { functionName } from "../schema/common.ts";
+import { acceptedEvent } from "../schema/event.ts";
 import { isFraming } from "./framing.ts";
-import { createRouter, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { prefersAsync } from "./prefer.ts";
 import { serverTiming } from "./server-timing.ts";
 
 const invoke = createRoute({
   method: "post",
   path: "/{name}/invocations",
-  summary: "Invoke a function and wait for its answer",
+  summary: "Invoke a function and wait for its answer, or not",
   description:
-    "The body is the event: JSON, text or bytes, as its content type says. The answer is the function's own, with its content type and, from a fetch-style handler, its status and headers.",
+    "The body is the event: JSON, text or bytes, as its content type says. With `Prefer: respond-async` the answer is 202 once the event is durable. Else it is the function's own, with its content type and, from a fetch-style handler, its status and headers.",
   parameters: [
     {
       name: "Runlet-Log",
@@ -25,6 +28,12 @@ const invoke = createRoute({
       name: "traceparent",
       in: "header",
       description: "W3C trace context; its trace id goes on record and to the function",
+      schema: { type: "string" },
+    },
+    {
+      name: "Prefer",
+      in: "header",
+      description: "respond-async: do not wait for the answer",
       schema: { type: "string" },
     },
   ],
@@ -46,20 +55,33 @@ const invoke = createRoute({
       }),
       content: { "*/*": { schema: z.unknown() } },
     },
+    202: {
+      ...jsonAnswer(acceptedEvent, "The event is queued"),
+      headers: z.object({ "Preference-Applied": z.string(), Location: z.string() }),
+    },
     ...problemAnswers,
   },
 });
 
 /** Invocation of functions. The body is taken as it comes: the function decides what it means. */
-export function invokeRoutes(invoker: Invoker): OpenAPIHono {
+export function invokeRoutes(invoker: Invoker, events: Events): OpenAPIHono {
   return createRouter().openapi(invoke, async (context) => {
-    const answer = await invoker.invoke({
+    const body = Buffer.from(await context.req.arrayBuffer());
+    const call = {
       name: context.req.valid("param").name,
       qualifier: context.req.valid("query").qualifier,
       contentType: context.req.header("content-type"),
       traceId: traceIdOfParent(context.req.header("traceparent")),
+    };
+    if (prefersAsync(context.req.header("prefer"))) {
+      const eventId = await events.accept({ ...call, body, source: "api" });
+      const location = `/v1/events/${eventId}`;
+      return context.json({ eventId }, 202, { "preference-applied": "respond-async", location });
+    }
+    const answer = await invoker.invoke({
+      ...call,
+      event: body,
       wantsLogTail: wantsLogTail(context.req.header("runlet-log")),
-      event: Buffer.from(await context.req.arrayBuffer()),
       signal: context.req.raw.signal,
     });
     return respond(answer);

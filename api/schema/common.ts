@@ -34,6 +34,7 @@ export const moment = z
   });
 
 const isoTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d|$)/;
+export const eventId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
 
 /** A moment in an answer. */
 export const momentUs = z.number().int().openapi({ description: "Microseconds since the epoch" });

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { asyncPolicy } from "./async-policy.ts";
 import { code } from "./code.ts";
 import { environment, functionName, pageOf, runtimeName, variableName } from "./common.ts";
 import { httpAccess } from "./http-access.ts";
@@ -56,6 +57,7 @@ export const functionConfig = z.strictObject({
     description: "How many containers are kept started with this function loaded",
   }),
   http: httpAccess,
+  async: asyncPolicy.prefault({}),
   ...limits,
 });
 

@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import {
+  eventId,
   functionName,
   invocationId,
   moment,
@@ -58,6 +59,8 @@ export const invocation = z
         stack: z.string().optional(),
       })
       .optional(),
+    eventId: eventId.optional().openapi({ description: "The event that this is an attempt at" }),
+    attempt: z.number().int().optional(),
     stdoutBytes: z.number().int(),
     stdoutTruncated: z.boolean(),
     stderrBytes: z.number().int(),

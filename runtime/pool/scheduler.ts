@@ -47,16 +47,21 @@ export class Scheduler {
     return this.#line.size;
   }
 
+  /** Whether a permit could be had without a wait. */
+  get hasRoom(): boolean {
+    return this.#queue.pending < this.#options.concurrency && this.#queue.size === 0;
+  }
+
   /**
    * Waits for room for one container.
    * @throws `resource_exhausted` if there is no place to wait or the wait took too long; the signal's reason.
    */
   async acquire(signal?: AbortSignal, account: Account = { key: "" }): Promise<Permit> {
     signal?.throwIfAborted();
-    const { concurrency, queueTimeoutMs } = this.#options;
+    const { queueTimeoutMs } = this.#options;
     const { key } = account;
     const permit = Promise.withResolvers<Permit>();
-    if (this.#queue.pending < concurrency && this.#queue.size === 0) {
+    if (this.hasRoom) {
       // Where there is room p-queue starts at once, and there is no wait to bound.
       this.#line.add(key, permit.resolve);
       this.#callNext();

@@ -36,6 +36,8 @@ const blank: Omit<InvocationRow, "id"> = {
   errorName: null,
   errorMessage: null,
   errorStack: null,
+  eventId: null,
+  attempt: null,
   stdout: null,
   stderr: null,
 };
@@ -72,6 +74,8 @@ const full: Omit<InvocationRow, "id"> = {
   errorName: "TypeError",
   errorMessage: "x is not a function",
   errorStack: "TypeError: x\n  at y",
+  eventId: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+  attempt: 2,
   stdout: Buffer.from([0, 255, 10]),
   stderr: Buffer.from("wörter"),
 };

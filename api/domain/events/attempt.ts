@@ -1,0 +1,44 @@
+import type { EventRow } from "../../../store/event-row.ts";
+import { traceIdOf } from "../../../store/trace-id.ts";
+import { asyncPolicy } from "../../schema/async-policy.ts";
+import { isRunletError, RunletError } from "../errors.ts";
+import type { Functions } from "../functions.ts";
+import type { Answer, Invoker } from "../invoker.ts";
+import type { DispatchPolicy } from "./dispatcher.ts";
+
+/**
+ * Invokes an event's function once. It does not wait at the function's own bound, lest events of one function
+ * should hold the places of all.
+ * @throws `resource_exhausted` where the function is at its bound; else as {@link Invoker.invoke}.
+ */
+export async function attemptEvent(
+  invoker: Invoker,
+  event: EventRow,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const { id, functionName: name, attempts, body } = event;
+  const qualifier = event.qualifier ?? undefined;
+  if (!invoker.hasRoom(name, qualifier)) {
+    throw new RunletError("resource_exhausted", `Cannot run now: ${name} is at its concurrency`);
+  }
+  return await invoker.invoke({
+    name,
+    qualifier,
+    contentType: event.contentType ?? undefined,
+    event: Buffer.from(body ?? []),
+    traceId: event.traceId ?? traceIdOf(id),
+    attempt: { eventId: id, attempt: attempts },
+    signal,
+  });
+}
+
+/** What a function's latest version says of its events; the defaults where the function is gone. */
+export function dispatchPolicyOf(functions: Functions, name: string): DispatchPolicy {
+  try {
+    const { config } = functions.find(name);
+    return { async: config.async, concurrency: config.concurrency ?? Infinity };
+  } catch (error) {
+    if (!isRunletError(error, "not_found")) throw error;
+    return { async: asyncPolicy.parse({}), concurrency: Infinity };
+  }
+}

@@ -1,0 +1,205 @@
+import PQueue from "p-queue";
+import { nowUs } from "../../../runtime/clock.ts";
+import type { EventRow } from "../../../store/event-row.ts";
+import type { AsyncPolicy } from "../../schema/async-policy.ts";
+import { RunletError } from "../errors.ts";
+import { asFailure } from "../outcome.ts";
+import type { EventQueue } from "./event-queue.ts";
+import { isThrottle, spent, verdictOn } from "./retry.ts";
+
+/** One attempt at an event, to its end. @throws RunletError if the attempt failed or could not be made. */
+export type Attempt = (event: EventRow, signal: AbortSignal) => Promise<unknown>;
+
+/** What a function's configuration says of its events. */
+export interface DispatchPolicy {
+  readonly async: AsyncPolicy;
+  /** How many of its events may run at once. */
+  readonly concurrency: number;
+}
+
+export interface DispatcherOptions {
+  queue: EventQueue;
+  attempt: Attempt;
+  /** The policy of a function; the default one where it is gone. */
+  policyOf: (functionName: string) => DispatchPolicy;
+  /** How many events run at once. */
+  concurrency: number;
+  /** Told of what goes wrong with the queue itself. */
+  onError: (error: unknown) => void;
+}
+
+/** However late a clock or a far event is, the queue is looked at again after this. */
+const longestWaitMs = 60_000;
+const restMs = 1_000;
+const keepSucceededMs = 86_400_000;
+const pruneEveryMs = 600_000;
+const pruneLimit = 1_000;
+
+/**
+ * Runs the queue's events, one function after the other in a circle, so that a flood of one keeps no other
+ * waiting for more than its turn. It looks at the queue when it is woken and when the next event is due.
+ */
+export class Dispatcher {
+  readonly #options: DispatcherOptions;
+  readonly #running: PQueue;
+  readonly #cancel = new AbortController();
+  readonly #inFlight = new Map<string, number>();
+  /** Functions that were just turned away: their other events would fare no better. */
+  readonly #restingUntilUs = new Map<string, number>();
+  #lastFunction = "";
+  #prunedAtUs = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #isWoken = false;
+  #isClosed = false;
+  #pumping: Promise<void> | undefined;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.#running = new PQueue({ concurrency: options.concurrency });
+  }
+
+  /** Makes events of an earlier life due again, answers how many, and begins. */
+  async start(): Promise<number> {
+    const recovered = await this.#options.queue.recover(nowUs(), {
+      code: "runtime_failed",
+      message: "Cannot tell how the attempt ended: the server ended before it did",
+    });
+    this.wake();
+    return recovered;
+  }
+
+  /** Says that an event may be due. */
+  wake(): void {
+    if (this.#isClosed) return;
+    this.#isWoken = true;
+    this.#pumping ??= this.#pump();
+  }
+
+  /** Takes no further event; those that run go on. */
+  stop(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Cancels what runs after {@link stop}; it is due again at the next start, and the attempt does not count. */
+  cancelAll(reason: string): void {
+    this.#cancel.abort(new RunletError("cancelled", reason));
+  }
+
+  /** Resolves once nothing runs and all is written; after {@link stop}. */
+  async idle(): Promise<void> {
+    await this.#pumping;
+    await this.#running.onIdle();
+  }
+
+  async #pump(): Promise<void> {
+    try {
+      while (this.#isWoken && !this.#isClosed) {
+        this.#isWoken = false;
+        await this.#prune();
+        const atUs = nowUs();
+        while (this.#hasRoom() && (await this.#next(atUs)));
+        if (!this.#isWoken) this.#sleep(atUs, await this.#options.queue.nextDueAtUs(atUs));
+      }
+    } catch (error) {
+      this.#options.onError(error);
+      this.#sleep(nowUs(), nowUs() + restMs * 1000);
+    } finally {
+      this.#pumping = undefined;
+    }
+  }
+
+  #hasRoom(): boolean {
+    return !this.#isClosed && this.#running.pending < this.#options.concurrency;
+  }
+
+  /** Begins the next event; false if none is due. */
+  async #next(atUs: number): Promise<boolean> {
+    const except = this.#busyFunctions(atUs);
+    const event = await this.#options.queue.lease({ after: this.#lastFunction, except, atUs });
+    if (event === undefined) return false;
+    const { functionName } = event;
+    this.#lastFunction = functionName;
+    this.#inFlight.set(functionName, (this.#inFlight.get(functionName) ?? 0) + 1);
+    void this.#running.add(async () => await this.#run(event)).catch(this.#options.onError);
+    return true;
+  }
+
+  #busyFunctions(atUs: number): Set<string> {
+    const busy = new Set<string>();
+    for (const [name, untilUs] of this.#restingUntilUs) {
+      if (untilUs > atUs) busy.add(name);
+      else this.#restingUntilUs.delete(name);
+    }
+    for (const [name, count] of this.#inFlight) {
+      if (count >= this.#options.policyOf(name).concurrency) busy.add(name);
+    }
+    return busy;
+  }
+
+  async #run(event: EventRow): Promise<void> {
+    try {
+      await this.#attempt(event);
+    } finally {
+      const left = (this.#inFlight.get(event.functionName) ?? 1) - 1;
+      if (left > 0) this.#inFlight.set(event.functionName, left);
+      else this.#inFlight.delete(event.functionName);
+      // p-queue gives the place back only after this.
+      setImmediate(() => this.wake());
+    }
+  }
+
+  async #attempt(event: EventRow): Promise<void> {
+    const { queue, attempt, policyOf } = this.#options;
+    const policy = policyOf(event.functionName).async;
+    const condition = spent(event, { policy, atUs: nowUs() });
+    if (condition !== undefined) {
+      const error = {
+        code: event.errorCode ?? "deadline_exceeded",
+        message: event.errorMessage ?? "Cannot run the event: it waited past its greatest age",
+      };
+      await queue.finish(event.id, { state: "dead", atUs: nowUs(), condition, error });
+      return;
+    }
+    try {
+      await attempt(event, this.#cancel.signal);
+    } catch (thrown) {
+      await this.#failed(event, asFailure(thrown), policy);
+      return;
+    }
+    await queue.finish(event.id, { state: "succeeded", atUs: nowUs() });
+  }
+
+  async #failed(event: EventRow, failure: RunletError, policy: AsyncPolicy): Promise<void> {
+    const { queue } = this.#options;
+    const { code, message } = failure;
+    const error = { code, message };
+    const atUs = nowUs();
+    if (code === "cancelled" && this.#isClosed) {
+      await queue.reschedule(event.id, { nextAtUs: atUs, isCounted: false, error });
+      return;
+    }
+    if (isThrottle(failure)) this.#restingUntilUs.set(event.functionName, atUs + restMs * 1000);
+    const verdict = verdictOn(event, failure, { policy, atUs, random: Math.random() });
+    if (verdict.kind === "again") await queue.reschedule(event.id, { ...verdict, error });
+    else await queue.finish(event.id, { state: "dead", atUs, condition: verdict.condition, error });
+  }
+
+  #sleep(sinceUs: number, nextDueAtUs: number | undefined): void {
+    if (this.#isClosed) return;
+    clearTimeout(this.#timer);
+    const moments = [nextDueAtUs ?? Infinity, ...this.#restingUntilUs.values()].filter(
+      (moment) => moment > sinceUs,
+    );
+    const waitMs = Math.ceil((Math.min(...moments) - sinceUs) / 1000);
+    this.#timer = setTimeout(() => this.wake(), Math.min(longestWaitMs, Math.max(1, waitMs)));
+  }
+
+  async #prune(): Promise<void> {
+    const atUs = nowUs();
+    if (atUs - this.#prunedAtUs < pruneEveryMs * 1000) return;
+    const removed = await this.#options.queue.prune(atUs - keepSucceededMs * 1000, pruneLimit);
+    // As much as may go at once: the rest goes with the next look.
+    if (removed < pruneLimit) this.#prunedAtUs = atUs;
+  }
+}

@@ -1,0 +1,33 @@
+import type {
+  EventEnd,
+  EventError,
+  EventFilter,
+  EventRow,
+  EventSummary,
+  LeaseTurn,
+  NewEvent,
+  Reschedule,
+} from "../../../store/event-row.ts";
+
+/** What Runlet needs of a durable queue of events. Each promise resolves once what it stands for is durable. */
+export interface EventQueue {
+  /** Queues an event, due at once; false if one with its id is there already. */
+  accept(event: NewEvent): Promise<boolean>;
+  /** Leases one due event and counts the attempt; undefined if none is due whose turn it may be. */
+  lease(turn: LeaseTurn): Promise<EventRow | undefined>;
+  /** Gives a leased event back, due later. */
+  reschedule(id: string, how: Reschedule): Promise<boolean>;
+  /** Ends a leased event. */
+  finish(id: string, end: EventEnd): Promise<boolean>;
+  /** Makes events due at `atUs` whose holder is gone, with `error` as what their last attempt came to. */
+  recover(atUs: number, error: EventError): Promise<number>;
+  /** Removes an event that nobody has leased; false if it is not waiting. */
+  cancel(id: string): Promise<boolean>;
+  /** Drops up to `limit` events that succeeded before a moment, and answers how many. */
+  prune(endedBeforeUs: number, limit: number): Promise<number>;
+  /** When the first event after a moment becomes due, microseconds since the epoch. */
+  nextDueAtUs(afterUs: number): Promise<number | undefined>;
+  get(id: string): Promise<EventRow | undefined>;
+  /** A page of events, newest first. */
+  list(filter: EventFilter): Promise<EventSummary[]>;
+}

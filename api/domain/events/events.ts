@@ -1,0 +1,110 @@
+import { nowUs } from "../../../runtime/clock.ts";
+import type { EventSummary, NewEvent } from "../../../store/event-row.ts";
+import type { Event, EventDetail, EventFilter } from "../../schema/event.ts";
+import { RunletError } from "../errors.ts";
+import { eventType } from "../event.ts";
+import type { Functions } from "../functions.ts";
+import { newInvocationId as newEventId } from "../invocation-id.ts";
+import type { Invocations } from "../invocations.ts";
+import type { EventQueue } from "./event-queue.ts";
+import { toEvent } from "./event-view.ts";
+
+export interface EventsOptions {
+  queue: EventQueue;
+  functions: Functions;
+  invocations: Invocations;
+  /** The largest event that is queued. */
+  maxEventBytes: number;
+  /** Told of each event once it is durable. */
+  onAccepted: () => void;
+}
+
+/** An event for a function whose caller does not wait for the answer. */
+export interface AcceptRequest {
+  name: string;
+  qualifier?: string | undefined;
+  contentType?: string | undefined;
+  body: Buffer;
+  /** Who hands it in, such as `api`. */
+  source: string;
+  traceId?: string | undefined;
+  /** A UUID v7; an event that is handed in again with the same one is queued once. */
+  id?: string | undefined;
+}
+
+/** The events that were accepted: queueing, showing, cancelling. */
+export class Events {
+  readonly #options: EventsOptions;
+
+  constructor(options: EventsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Queues an event and answers its id once it is durable; a write to the record in the same turn of the
+   * event loop shares its commit.
+   * @throws `not_found` without such a function or version; `invalid_argument` for an event that is not what
+   * it says; `payload_too_large`.
+   */
+  async accept(request: AcceptRequest): Promise<string> {
+    const event = this.#check(request);
+    await this.#options.queue.accept(event);
+    this.#options.onAccepted();
+    return event.id;
+  }
+
+  async list(filter: EventFilter): Promise<{ items: Event[]; next?: string }> {
+    const { function: functionName, state, before, limit } = filter;
+    const rows = await this.#options.queue.list({ functionName, state, before, limit: limit + 1 });
+    const items = rows.slice(0, limit).map(toEvent);
+    const last = items.at(-1);
+    return rows.length > limit && last ? { items, next: last.id } : { items };
+  }
+
+  /** One event with its invocations. @throws `not_found`. */
+  async get(id: string): Promise<EventDetail> {
+    const event = toEvent(await this.#find(id));
+    return { ...event, invocations: this.#options.invocations.ofEvent(id) };
+  }
+
+  /** Removes an event that waits. @throws `not_found`, `failed_precondition` if it does not wait. */
+  async cancel(id: string): Promise<void> {
+    if (await this.#options.queue.cancel(id)) return;
+    const { state } = await this.#find(id);
+    const advice = state === "running" ? ". Cancel its invocation" : "";
+    throw new RunletError(
+      "failed_precondition",
+      `Cannot cancel event ${id}: it is ${state}${advice}`,
+    );
+  }
+
+  #check(request: AcceptRequest): NewEvent {
+    const { functions, maxEventBytes } = this.#options;
+    const { name, qualifier, body, source, traceId = null, id = newEventId() } = request;
+    const { config } = functions.resolve(name, qualifier);
+    if (body.length > maxEventBytes) {
+      throw new RunletError(
+        "payload_too_large",
+        `Cannot queue the event: it is larger than ${maxEventBytes} bytes. Send less, or wait for the answer`,
+      );
+    }
+    const contentType =
+      config.runtime === "command" ? request.contentType : eventType(request.contentType, body);
+    return {
+      id,
+      functionName: name,
+      qualifier: qualifier ?? null,
+      contentType: contentType ?? null,
+      body,
+      source,
+      traceId,
+      acceptedAtUs: nowUs(),
+    };
+  }
+
+  async #find(id: string): Promise<EventSummary> {
+    const row = await this.#options.queue.get(id);
+    if (row !== undefined) return row;
+    throw new RunletError("not_found", `Cannot find event ${id}: there is none, or no longer`);
+  }
+}

@@ -1,0 +1,66 @@
+import { z } from "@hono/zod-openapi";
+import {
+  eventId,
+  functionName,
+  invocationId,
+  momentUs,
+  pageLimit,
+  pageOf,
+  traceId,
+} from "./common.ts";
+import { invocation } from "./invocation.ts";
+
+const eventState = z.enum(["queued", "running", "succeeded", "dead"]).openapi("EventState");
+
+/** What the acceptance of an event is answered with. */
+export const acceptedEvent = z.object({ eventId }).openapi("AcceptedEvent");
+
+/** An event that was accepted for a function, as a list shows it. */
+export const event = z
+  .object({
+    id: eventId,
+    functionName,
+    qualifier: z.string().optional(),
+    contentType: z.string().optional(),
+    bodyBytes: z.number().int(),
+    source: z.string().openapi({ description: "Who handed it in", example: "api" }),
+    traceId,
+    state: eventState,
+    attempts: z.number().int().openapi({
+      description: "Attempts begun so far, without those that were turned away for want of room",
+    }),
+    acceptedAtUs: momentUs,
+    nextAtUs: momentUs.optional().openapi({ description: "When a queued one is due" }),
+    endedAtUs: momentUs.optional(),
+    condition: z.enum(["RetriesExhausted", "EventAgeExceeded"]).optional().openapi({
+      description: "Why a dead one was given up",
+    }),
+    error: z.object({ code: z.string(), message: z.string() }).optional().openapi({
+      description: "Of the last attempt that did not succeed",
+    }),
+  })
+  .openapi("Event");
+
+const eventInvocation = invocation
+  .pick({ status: true, attempt: true, queuedAtUs: true, finishedAtUs: true })
+  .extend({ invocationId })
+  .openapi("EventInvocation");
+
+/** An event with the invocations that were made for it, oldest first. */
+export const eventDetail = event
+  .extend({ invocations: z.array(eventInvocation) })
+  .openapi("EventDetail");
+
+export const eventPage = pageOf(event).openapi("EventPage");
+
+export const eventFilter = z.object({
+  function: functionName.optional(),
+  state: eventState.optional(),
+  limit: pageLimit,
+  before: eventId.optional().openapi({ description: "Cursor: `next` of the page before" }),
+});
+
+export type AcceptedEvent = z.infer<typeof acceptedEvent>;
+export type Event = z.infer<typeof event>;
+export type EventDetail = z.infer<typeof eventDetail>;
+export type EventFilter = z.infer<typeof eventFilter>;

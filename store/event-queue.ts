@@ -1,0 +1,66 @@
+import type { RecordWriter } from "./batch.ts";
+import type {
+  EventEnd,
+  EventError,
+  EventFilter,
+  EventRow,
+  EventSummary,
+  LeaseTurn,
+  NewEvent,
+  Reschedule,
+} from "./event-row.ts";
+import type { EventStore } from "./events.ts";
+
+/**
+ * The queue of events on the record: what a method answers was committed before. A write of the same turn of
+ * the event loop, such as that of the schedule that an event comes from, is in the same transaction.
+ */
+export class RecordedEventQueue {
+  readonly #store: EventStore;
+  readonly #writer: RecordWriter;
+
+  constructor(store: EventStore, writer: RecordWriter) {
+    this.#store = store;
+    this.#writer = writer;
+  }
+
+  async accept(event: NewEvent): Promise<boolean> {
+    return await this.#writer.write(() => this.#store.insert(event));
+  }
+
+  async lease(turn: LeaseTurn): Promise<EventRow | undefined> {
+    return await this.#writer.write(() => this.#store.lease(turn));
+  }
+
+  async reschedule(id: string, how: Reschedule): Promise<boolean> {
+    return await this.#writer.write(() => this.#store.reschedule(id, how));
+  }
+
+  async finish(id: string, end: EventEnd): Promise<boolean> {
+    return await this.#writer.write(() => this.#store.finish(id, end));
+  }
+
+  async recover(atUs: number, error: EventError): Promise<number> {
+    return await this.#writer.write(() => this.#store.recover(atUs, error));
+  }
+
+  async cancel(id: string): Promise<boolean> {
+    return await this.#writer.write(() => this.#store.removeQueued(id));
+  }
+
+  async prune(endedBeforeUs: number, limit: number): Promise<number> {
+    return await this.#writer.write(() => this.#store.prune(endedBeforeUs, limit));
+  }
+
+  async nextDueAtUs(afterUs: number): Promise<number | undefined> {
+    return this.#store.nextDueAtUs(afterUs);
+  }
+
+  async get(id: string): Promise<EventRow | undefined> {
+    return this.#store.get(id);
+  }
+
+  async list(filter: EventFilter): Promise<EventSummary[]> {
+    return this.#store.list(filter);
+  }
+}

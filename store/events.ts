@@ -1,0 +1,183 @@
+import type Sqlite from "better-sqlite3";
+import type { Database } from "./database.ts";
+import type {
+  EventEnd,
+  EventError,
+  EventFilter,
+  EventRow,
+  EventSummary,
+  LeaseTurn,
+  NewEvent,
+  Reschedule,
+} from "./event-row.ts";
+
+/** The events on record, synchronously: {@link RecordedEventQueue} commits what is changed here. */
+export class EventStore {
+  readonly #connection: Sqlite.Database;
+  /** Statements by their text: there are as many as kinds of filters. */
+  readonly #pages = new Map<string, Sqlite.Statement>();
+  readonly #insert: Sqlite.Statement<[object]>;
+  readonly #get: Sqlite.Statement<[string], EventRow>;
+  readonly #anyDue: Sqlite.Statement<[number], number>;
+  readonly #nextFunction: Sqlite.Statement<[string], string>;
+  readonly #lease: Sqlite.Statement<[object], EventRow>;
+  readonly #reschedule: Sqlite.Statement<[object]>;
+  readonly #finish: Sqlite.Statement<[object]>;
+  readonly #recover: Sqlite.Statement<[object]>;
+  readonly #removeQueued: Sqlite.Statement<[string]>;
+  readonly #nextDue: Sqlite.Statement<[number], number | null>;
+  readonly #prune: Sqlite.Statement<[number, number]>;
+
+  constructor({ connection }: Database) {
+    this.#connection = connection;
+    this.#insert = connection.prepare(
+      `INSERT INTO events (id, function_name, qualifier, content_type, source, trace_id, state,
+         attempts, throttles, next_at_us, accepted_at_us, body_bytes, body)
+       VALUES (@id, @functionName, @qualifier, @contentType, @source, @traceId, 'queued',
+         0, 0, @acceptedAtUs, @acceptedAtUs, length(@body), @body)
+       ON CONFLICT (id) DO NOTHING`,
+    );
+    this.#get = connection.prepare(`SELECT ${rowColumns} FROM events WHERE id = ?`);
+    this.#anyDue = connection
+      .prepare<[number], number>(
+        "SELECT 1 FROM events WHERE state = 'queued' AND next_at_us <= ? LIMIT 1",
+      )
+      .pluck();
+    this.#nextFunction = connection
+      .prepare<[string], string>(
+        `SELECT function_name FROM events INDEXED BY events_by_function_due
+         WHERE state = 'queued' AND function_name > ? ORDER BY function_name LIMIT 1`,
+      )
+      .pluck();
+    this.#lease = connection.prepare(
+      `UPDATE events SET state = 'running', attempts = attempts + 1
+       WHERE id = (
+         SELECT id FROM events INDEXED BY events_by_function_due
+         WHERE state = 'queued' AND function_name = @functionName AND next_at_us <= @atUs
+         ORDER BY next_at_us, rowid LIMIT 1)
+       RETURNING ${rowColumns}`,
+    );
+    this.#reschedule = connection.prepare(
+      `UPDATE events SET state = 'queued', next_at_us = @nextAtUs,
+         attempts = attempts - iif(@isCounted, 0, 1),
+         throttles = iif(@isCounted, 0, throttles + 1),
+         error_code = @code, error_message = @message
+       WHERE id = @id AND state = 'running'`,
+    );
+    this.#finish = connection.prepare(
+      `UPDATE events SET state = @state, ended_at_us = @atUs, dead_condition = @condition,
+         error_code = @code, error_message = @message, body = iif(@state = 'dead', body, NULL)
+       WHERE id = @id AND state = 'running'`,
+    );
+    this.#recover = connection.prepare(
+      `UPDATE events SET state = 'queued', next_at_us = @atUs,
+         error_code = @code, error_message = @message
+       WHERE state = 'running' AND state <> 'succeeded'`,
+    );
+    this.#removeQueued = connection.prepare("DELETE FROM events WHERE id = ? AND state = 'queued'");
+    this.#nextDue = connection
+      .prepare<[number], number | null>(
+        "SELECT min(next_at_us) FROM events WHERE state = 'queued' AND next_at_us > ?",
+      )
+      .pluck();
+    this.#prune = connection.prepare(
+      `DELETE FROM events WHERE rowid IN (
+         SELECT rowid FROM events WHERE state = 'succeeded' AND ended_at_us < ?
+         ORDER BY ended_at_us LIMIT ?)`,
+    );
+  }
+
+  /** Queues an event, due at once; false if one with its id is there already. */
+  insert(event: NewEvent): boolean {
+    return this.#insert.run({ ...event }).changes > 0;
+  }
+
+  /** One event with its body. */
+  get(id: string): EventRow | undefined {
+    return this.#get.get(id);
+  }
+
+  /** A page of events, newest first, without their bodies. */
+  list({ functionName, state, before, limit }: EventFilter): EventSummary[] {
+    const conditions = [
+      ...(functionName === undefined ? [] : ["function_name = @functionName"]),
+      ...(state === undefined ? [] : ["state = @state"]),
+      // SQLite uses a partial index only for a query that repeats the index's own condition.
+      ...((state ?? "succeeded") === "succeeded" ? [] : ["state <> 'succeeded'"]),
+      ...(before === undefined ? [] : ["id < @before"]),
+    ];
+    const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+    const sql = `SELECT ${summaryColumns} FROM events ${where} ORDER BY id DESC LIMIT @limit`;
+    let statement = this.#pages.get(sql);
+    if (statement === undefined) {
+      statement = this.#connection.prepare(sql);
+      this.#pages.set(sql, statement);
+    }
+    return statement.all({ functionName, state, before, limit }) as EventSummary[];
+  }
+
+  /** Marks the next due event of the function whose turn it is as running, and counts the attempt. */
+  lease({ after, except, atUs }: LeaseTurn): EventRow | undefined {
+    if (this.#anyDue.get(atUs) === undefined) return undefined;
+    for (const functionName of this.#functionsBehind(after)) {
+      if (except.has(functionName)) continue;
+      const event = this.#lease.get({ functionName, atUs });
+      if (event !== undefined) return event;
+    }
+    return undefined;
+  }
+
+  /** Puts a running event back into the queue; false if it is not running. */
+  reschedule(id: string, { nextAtUs, isCounted, error }: Reschedule): boolean {
+    const values = { id, nextAtUs, isCounted: Number(isCounted), ...error };
+    return this.#reschedule.run(values).changes > 0;
+  }
+
+  /** Ends a running event; the body of one that succeeded is dropped. False if it is not running. */
+  finish(id: string, end: EventEnd): boolean {
+    const { state, atUs } = end;
+    const isDead = end.state === "dead";
+    const condition = isDead ? end.condition : null;
+    const error = isDead ? end.error : { code: null, message: null };
+    return this.#finish.run({ id, state, atUs, condition, ...error }).changes > 0;
+  }
+
+  /** Makes all running events due at `atUs` with `error` as their last one, and answers how many there were. */
+  recover(atUs: number, error: EventError): number {
+    return this.#recover.run({ atUs, ...error }).changes;
+  }
+
+  /** Removes an event that waits; false if it does not. */
+  removeQueued(id: string): boolean {
+    return this.#removeQueued.run(id).changes > 0;
+  }
+
+  /** When the first event that becomes due after a moment does; both in microseconds since the epoch. */
+  nextDueAtUs(afterUs: number): number | undefined {
+    return this.#nextDue.get(afterUs) ?? undefined;
+  }
+
+  /** Removes up to `limit` events that succeeded before a moment, and answers how many. */
+  prune(endedBeforeUs: number, limit: number): number {
+    return this.#prune.run(endedBeforeUs, limit).changes;
+  }
+
+  /** The functions with queued events, once around the circle from the one behind `after`. */
+  *#functionsBehind(after: string): Generator<string> {
+    for (let name = this.#nextFunction.get(after); name !== undefined;) {
+      yield name;
+      name = this.#nextFunction.get(name);
+    }
+    for (let name = this.#nextFunction.get(""); name !== undefined && name <= after;) {
+      yield name;
+      name = this.#nextFunction.get(name);
+    }
+  }
+}
+
+const summaryColumns = `id, function_name AS functionName, qualifier, content_type AS contentType,
+  source, trace_id AS traceId, state, attempts, throttles, next_at_us AS nextAtUs,
+  accepted_at_us AS acceptedAtUs, ended_at_us AS endedAtUs, dead_condition AS deadCondition,
+  error_code AS errorCode, error_message AS errorMessage, body_bytes AS bodyBytes`;
+
+const rowColumns = `${summaryColumns}, body`;
