@@ -7,12 +7,14 @@ import { RunletError } from "./domain/errors.ts";
 import type { Events } from "./domain/events/events.ts";
 import type { Executor } from "./domain/executor.ts";
 import type { Functions } from "./domain/functions.ts";
+import type { IdempotentInvoker } from "./domain/idempotency.ts";
 import type { Images } from "./domain/images.ts";
 import type { Invocations } from "./domain/invocations.ts";
 import type { Invoker } from "./domain/invoker.ts";
 import type { Secrets } from "./domain/secrets.ts";
 import type { Schedules } from "./domain/schedules/schedules.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { batchRoutes } from "./routes/batch.ts";
 import { executeRoutes } from "./routes/execute.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { functionUrlRoutes } from "./routes/function-url.ts";
@@ -30,6 +32,7 @@ export interface AppOptions {
   invocations: Invocations;
   invoker: Invoker;
   events: Events;
+  idempotentInvoker: IdempotentInvoker;
   executor: Executor;
   images: Images;
   secrets: Secrets;
@@ -60,11 +63,16 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/v1/functions/:name", codeLimit);
   app.use("/v1/execute", codeLimit);
   app.use("/v1/functions/:name/invocations", limitBody(options.maxEventBytes));
+  app.use("/v1/functions/:name/batch", limitBody(options.maxEventBytes));
   app.use("/f/*", limitBody(options.maxEventBytes));
   app.use("/v1/schedules/*", limitBody(maxScheduleBytes));
   app.route("/v1/functions", functionRoutes(functions));
+  app.route("/v1/functions", batchRoutes(functions, invoker));
   app.route("/f", functionUrlRoutes(functions, invoker));
-  app.route("/v1/functions", invokeRoutes(invoker, events));
+  app.route(
+    "/v1/functions",
+    invokeRoutes({ invoker, events, idempotent: options.idempotentInvoker }),
+  );
   app.route("/v1/events", eventRoutes(events));
   app.route("/v1/execute", executeRoutes(options.executor));
   app.route("/v1/invocations", invocationRoutes(options.invocations));

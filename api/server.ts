@@ -19,6 +19,7 @@ import { openDatabase } from "../store/database.ts";
 import { RecordedEventQueue } from "../store/event-queue.ts";
 import { EventStore } from "../store/events.ts";
 import { FunctionStore } from "../store/functions.ts";
+import { IdempotencyKeyStore } from "../store/idempotency-keys.ts";
 import { InvocationStore } from "../store/invocations.ts";
 import { loadKeyFile } from "../store/key-file.ts";
 import { lockDataDirectory } from "../store/lock.ts";
@@ -32,6 +33,7 @@ import { Events } from "./domain/events/events.ts";
 import { Executor } from "./domain/executor.ts";
 import { Functions } from "./domain/functions.ts";
 import { checkLoad } from "./domain/load-check.ts";
+import { IdempotentInvoker } from "./domain/idempotency.ts";
 import { poolClassOf } from "./domain/pool-class.ts";
 import { Images } from "./domain/images.ts";
 import { Invocations } from "./domain/invocations.ts";
@@ -183,6 +185,11 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     functions,
     invocations,
     invoker,
+    idempotentInvoker: new IdempotentInvoker({
+      store: new IdempotencyKeyStore(database),
+      functions,
+      invoker,
+    }),
     events: new Events({
       queue: eventQueue,
       functions,

@@ -8,6 +8,7 @@ export type ErrorCode =
   | "not_found"
   | "already_exists"
   | "failed_precondition"
+  | "idempotency_key_reused"
   | "payload_too_large"
   | "resource_exhausted"
   | "unavailable"

@@ -81,6 +81,14 @@ export interface Migration {
  *   Indexes of events: the next due one of all and of one function are one descent each, however many wait.
  *   Succeeded ones are found by function, by id and by their end alone.
  *
+ *   idempotency_keys
+ *   ----------------
+ *   function_name, key   PK
+ *   request_digest       SHA-256 of what came with the key first
+ *   answer               JSON: all of the answer but its body, or the failure
+ *   body                 BLOB; null for a failure, and for what is too large to keep
+ *   expires_at_us
+ *
  * Words (kind, status, ...) have no CHECK: a new word would mean to copy a table of millions of rows.
  */
 /** The steps of this Runlet. */
@@ -227,6 +235,18 @@ export const released: readonly Migration[] = [
       CREATE INDEX events_by_function_state ON events (function_name, state, id)
         WHERE state <> 'succeeded';
       CREATE INDEX events_succeeded ON events (ended_at_us) WHERE state = 'succeeded';
+
+      CREATE TABLE idempotency_keys (
+        function_name TEXT NOT NULL,
+        key TEXT NOT NULL,
+        request_digest TEXT NOT NULL,
+        answer TEXT NOT NULL CHECK (json_valid(answer)),
+        body BLOB,
+        expires_at_us INTEGER NOT NULL,
+        PRIMARY KEY (function_name, key)
+      ) STRICT;
+
+      CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at_us);
     `,
   },
 ];

@@ -1,3 +1,4 @@
+import type { BatchResult } from "../schema/batch.ts";
 import type { AcceptedEvent, Event, EventDetail } from "../schema/event.ts";
 import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
 import type { FunctionSpecInput, FunctionVersion } from "../schema/function.ts";
@@ -29,6 +30,8 @@ export interface InvokeOptions {
   log?: "tail" | undefined;
   /** W3C trace context that the invocation is to be part of. */
   traceparent?: string | undefined;
+  /** Has the function run once for this key and event within a day; a further call gets the first answer. */
+  idempotencyKey?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -97,7 +100,10 @@ export class Client {
 
   /** Invokes a function and waits for its answer. */
   async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
-    const response = await this.#postEvent(name, options);
+    const { idempotencyKey } = options;
+    const response = await this.#postEvent(name, options, {
+      ...(idempotencyKey !== undefined && { "idempotency-key": `"${idempotencyKey}"` }),
+    });
     return {
       invocationId: response.headers.get("runlet-invocation-id") ?? "",
       start: response.headers.get("runlet-start") ?? "",
@@ -140,6 +146,23 @@ export class Client {
   /** Removes an event that waits. */
   async cancelEvent(id: string): Promise<void> {
     await this.#send(pathOf("events", id), { method: "DELETE", timeoutMs: quickTimeoutMs });
+  }
+
+  /** Invokes a function with up to 100 events, each by itself; a failure of one is in its place. */
+  async invokeBatch(
+    name: string,
+    events: readonly unknown[],
+    options: Pick<InvokeOptions, "qualifier" | "signal"> = {},
+  ): Promise<BatchResult> {
+    const { qualifier, signal } = options;
+    const path = withQuery(pathOf("functions", name, "batch"), { qualifier });
+    return await this.#read(await this.#send(path, { ...asJson("POST", { events }), signal }));
+  }
+
+  /** Has everything checked that an invocation needs, without running it; answers the version that would run. */
+  async checkInvoke(name: string, options: InvokeOptions = {}): Promise<number> {
+    const { headers } = await this.#postEvent(name, options, { "runlet-dry-run": "true" });
+    return Number(headers.get("runlet-function-version"));
   }
 
   /** Runs a snippet or files once. */
@@ -246,7 +269,7 @@ export class Client {
   async #postEvent(
     name: string,
     options: InvokeOptions,
-    preference: Record<string, string> = {},
+    more: Record<string, string> = {},
   ): Promise<Response> {
     const { event = "{}", contentType = "application/json", qualifier, signal } = options;
     const { log, traceparent } = options;
@@ -255,7 +278,7 @@ export class Client {
       "content-type": contentType,
       ...(log !== undefined && { "runlet-log": log }),
       ...(traceparent !== undefined && { traceparent }),
-      ...preference,
+      ...more,
     };
     return await this.#send(path, { method: "POST", body: event, headers, signal });
   }

@@ -29,23 +29,28 @@ export type InvocationFacts = Pick<NewInvocation, "kind"> & Partial<NewInvocatio
 export type Work<T extends Outcome> = (run: { id: string; signal: AbortSignal }) => Promise<T>;
 
 /** An invocation that has come to its end, well or not. */
-export interface Finished<T extends Outcome> {
+export interface Finished<T extends Outcome = Outcome> {
   readonly record: Invocation;
   /** What the work came to; only the common facts where it threw. */
   readonly outcome: T | Outcome;
 }
 
 /** On what terms an invocation waits for room. */
-export interface Admission {
+export interface Admission<T extends Outcome> {
   readonly signal: AbortSignal;
   /** The function's own bound, where it has one. */
   readonly gate?: Scheduler | undefined;
   /** How many of the function may wait; the machine's bounds hold beside it. */
   readonly queueLimit?: number | undefined;
+  readonly onRecord?: OnRecord<T> | undefined;
 }
+
+/** Runs in the transaction of the record, and must not throw: it would undo the record. */
+export type OnRecord<T extends Outcome = Outcome> = (finished: Finished<T>) => void;
 
 interface Run<T extends Outcome> {
   readonly work: Work<T>;
+  readonly onRecord: OnRecord<T> | undefined;
   readonly cancel: AbortController;
   readonly signal: AbortSignal;
   readonly permit: Permit;
@@ -77,7 +82,7 @@ export class Invocations {
   async run<T extends Outcome>(
     facts: InvocationFacts,
     work: Work<T>,
-    { signal, gate, queueLimit }: Admission,
+    { signal, gate, queueLimit, onRecord }: Admission<T>,
   ): Promise<Finished<T>> {
     const queuedAtUs = nowUs();
     using passed = new DisposableStack();
@@ -88,7 +93,7 @@ export class Invocations {
     const cancel = new AbortController();
     const row: NewInvocation = { ...facts, id, status: "running", queuedAtUs };
     const permit = passed.move();
-    const settled = this.#recorded(row, { work, cancel, signal, permit });
+    const settled = this.#recorded(row, { work, onRecord, cancel, signal, permit });
     this.#live.set(id, { cancel, settled: settled.catch(() => undefined) });
     try {
       return await settled;
@@ -179,6 +184,7 @@ export class Invocations {
       await writer.write(() => {
         if (opened.isOnRecord) store.update(summary.id, { ...patch, recordUs: recordUs() });
         else store.insert({ ...summary, stdout, stderr, recordUs: recordUs() });
+        run.onRecord?.({ record: toInvocation(summary), outcome });
       });
     } finally {
       this.#track(this.#end(summary.id, outcome, run.permit));

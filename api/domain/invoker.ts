@@ -2,7 +2,7 @@ import type { Invocation } from "../schema/invocation.ts";
 import { eventType } from "./event.ts";
 import type { Functions } from "./functions.ts";
 import { type HandlerOutcome, runHandler } from "./handler-run.ts";
-import type { Invocations } from "./invocations.ts";
+import type { Finished, Invocations, OnRecord } from "./invocations.ts";
 import { LogTail } from "./log-tail.ts";
 import { invocationError } from "./outcome.ts";
 import { traceIdOf } from "../../store/trace-id.ts";
@@ -45,6 +45,8 @@ export interface InvokeRequest {
   /** The event that this is an attempt at, where its caller does not wait. */
   attempt?: { eventId: string; attempt: number } | undefined;
   signal: AbortSignal;
+  /** Told of the invocation's end in the transaction of its record. */
+  onRecord?: OnRecord | undefined;
 }
 
 /** What a version is called with. */
@@ -64,6 +66,8 @@ export interface Answer {
   readonly truncated: boolean;
   /** The last 4 KiB of stdout and stderr as they came, in base64, where they were asked for. */
   readonly logTail?: string | undefined;
+  /** The answer is that of an earlier call with the same idempotency key. */
+  readonly isReplayed?: boolean;
 }
 
 /** Invokes functions, whatever their runtime. */
@@ -83,6 +87,13 @@ export class Invoker {
     return await this.call(this.#options.functions.resolve(name, qualifier), call);
   }
 
+  /** Checks what {@link invoke} would check before it runs anything; answers the version that would run. */
+  check({ name, qualifier, contentType, event }: InvokeRequest): StoredVersion {
+    const version = this.#options.functions.resolve(name, qualifier);
+    if (version.config.runtime !== "command") eventType(contentType, event);
+    return version;
+  }
+
   /** As {@link invoke}, of a version that was found already. */
   async call(version: StoredVersion, request: Call): Promise<Answer> {
     const { invocations } = this.#options;
@@ -91,7 +102,7 @@ export class Invoker {
     const contentType = isRaw ? undefined : eventType(request.contentType, request.event);
     const tail = request.wantsLogTail ? new LogTail() : undefined;
     const onOutput = tail && ((_stream: string, chunk: Uint8Array): void => tail.write(chunk));
-    const { record, outcome } = await invocations.run(
+    const finished = await invocations.run(
       {
         kind: "invoke",
         functionName: version.name,
@@ -107,23 +118,10 @@ export class Invoker {
         signal: request.signal,
         gate: this.#gateOf(version),
         queueLimit: version.config.queueLimit,
+        onRecord: request.onRecord,
       },
     );
-    const logTail = tail?.toBase64();
-    if (outcome.failure !== undefined) {
-      throw invocationError(record, outcome.failure, { ...outcome, logTail });
-    }
-    const answer = "answer" in outcome ? outcome.answer : undefined;
-    if (answer === undefined) throw new Error("An invocation that did not fail has no answer");
-    return {
-      record,
-      status: answer.status,
-      contentType: answer.contentType,
-      headers: answer.headers,
-      body: answer.body,
-      truncated: runtime === "command" && record.stdoutTruncated,
-      logTail,
-    };
+    return answerOf(finished, tail?.toBase64());
   }
 
   /** Whether a call would not have to wait at the function's own bound. @throws `not_found`. */
@@ -169,4 +167,22 @@ export class Invoker {
     }
     return gate;
   }
+}
+
+/** What an invocation's caller gets. @throws InvocationError if it failed. */
+export function answerOf({ record, outcome }: Finished<HandlerOutcome>, logTail?: string): Answer {
+  if (outcome.failure !== undefined) {
+    throw invocationError(record, outcome.failure, { ...outcome, logTail });
+  }
+  const answer = "answer" in outcome ? outcome.answer : undefined;
+  if (answer === undefined) throw new Error("An invocation that did not fail has no answer");
+  return {
+    record,
+    status: answer.status,
+    contentType: answer.contentType,
+    headers: answer.headers,
+    body: answer.body,
+    truncated: record.runtime === "command" && record.stdoutTruncated,
+    logTail,
+  };
 }

@@ -1,11 +1,13 @@
 import { isAscii } from "node:buffer";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import { RunletError } from "../domain/errors.ts";
 import type { Events } from "../domain/events/events.ts";
+import { RunletError } from "../domain/errors.ts";
+import type { IdempotentInvoker } from "../domain/idempotency.ts";
 import type { Answer, Invoker } from "../domain/invoker.ts";
 import { traceIdOfParent } from "../domain/trace.ts";
 import { functionName } from "../schema/common.ts";
 import { acceptedEvent } from "../schema/event.ts";
+import { idempotencyKeyOf, invokeHeaders, isDryRun, wantsLogTail } from "./invoke-headers.ts";
 import { isFraming } from "./framing.ts";
 import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
 import { prefersAsync } from "./prefer.ts";
@@ -17,26 +19,7 @@ const invoke = createRoute({
   summary: "Invoke a function and wait for its answer, or not",
   description:
     "The body is the event: JSON, text or bytes, as its content type says. With `Prefer: respond-async` the answer is 202 once the event is durable. Else it is the function's own, with its content type and, from a fetch-style handler, its status and headers.",
-  parameters: [
-    {
-      name: "Runlet-Log",
-      in: "header",
-      description: "tail: the last 4 KiB of stdout and stderr come with the answer",
-      schema: { type: "string", enum: ["none", "tail"] },
-    },
-    {
-      name: "traceparent",
-      in: "header",
-      description: "W3C trace context; its trace id goes on record and to the function",
-      schema: { type: "string" },
-    },
-    {
-      name: "Prefer",
-      in: "header",
-      description: "respond-async: do not wait for the answer",
-      schema: { type: "string" },
-    },
-  ],
+  parameters: invokeHeaders,
   request: {
     params: z.object({ name: functionName }),
     query: z.object({ qualifier: z.string().max(64).optional() }),
@@ -59,42 +42,53 @@ const invoke = createRoute({
       ...jsonAnswer(acceptedEvent, "The event is queued"),
       headers: z.object({ "Preference-Applied": z.string(), Location: z.string() }),
     },
+    204: { description: "All was well with a dry run, or the function's answer has no body" },
     ...problemAnswers,
   },
 });
 
+export interface InvokeRouteOptions {
+  invoker: Invoker;
+  events: Events;
+  idempotent: IdempotentInvoker;
+}
+
 /** Invocation of functions. The body is taken as it comes: the function decides what it means. */
-export function invokeRoutes(invoker: Invoker, events: Events): OpenAPIHono {
+export function invokeRoutes({ invoker, events, idempotent }: InvokeRouteOptions): OpenAPIHono {
   return createRouter().openapi(invoke, async (context) => {
-    const body = Buffer.from(await context.req.arrayBuffer());
+    const event = Buffer.from(await context.req.arrayBuffer());
     const call = {
       name: context.req.valid("param").name,
       qualifier: context.req.valid("query").qualifier,
       contentType: context.req.header("content-type"),
       traceId: traceIdOfParent(context.req.header("traceparent")),
     };
+    const request = {
+      ...call,
+      event,
+      wantsLogTail: wantsLogTail(context.req.header("runlet-log")),
+      signal: context.req.raw.signal,
+    };
+    if (isDryRun(context.req.header("runlet-dry-run"))) {
+      const { version } = invoker.check(request);
+      return context.body(null, 204, { "runlet-function-version": String(version) });
+    }
+    const key = idempotencyKeyOf(context.req.header("idempotency-key"));
     if (prefersAsync(context.req.header("prefer"))) {
-      const eventId = await events.accept({ ...call, body, source: "api" });
+      if (key !== undefined) throw keyedEvent();
+      const eventId = await events.accept({ ...call, body: event, source: "api" });
       const location = `/v1/events/${eventId}`;
       return context.json({ eventId }, 202, { "preference-applied": "respond-async", location });
     }
-    const answer = await invoker.invoke({
-      ...call,
-      event: body,
-      wantsLogTail: wantsLogTail(context.req.header("runlet-log")),
-      signal: context.req.raw.signal,
-    });
-    return respond(answer);
+    if (key === undefined) return respond(await invoker.invoke(request));
+    return respond(await idempotent.invoke({ ...request, key }));
   });
 }
 
-/** Headers are read by hand: a schema of them would have all headers of each request copied and checked. */
-function wantsLogTail(header: string | undefined): boolean {
-  if (header === undefined || header === "none") return false;
-  if (header === "tail") return true;
-  throw new RunletError(
+function keyedEvent(): RunletError {
+  return new RunletError(
     "invalid_argument",
-    `Cannot take the request: Runlet-Log is ${JSON.stringify(header)}; expected none or tail`,
+    "Cannot queue the event: an Idempotency-Key goes with a call that waits for its answer. Leave one of the two out",
   );
 }
 
@@ -113,6 +107,7 @@ export function respond(answer: Answer): Response {
   }
   if (answer.logTail !== undefined) own["runlet-log-tail"] = answer.logTail;
   if (answer.truncated) own["runlet-truncated"] = "true";
+  if (answer.isReplayed) own["runlet-idempotent-replay"] = "true";
   const body = isBodiless(status) ? null : bodyOf(answer);
   return new Response(body, { status, headers: merged(answer.headers, own) });
 }

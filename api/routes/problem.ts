@@ -12,6 +12,7 @@ export const problems: Readonly<Record<ErrorCode, { status: number; title: strin
   already_exists: { status: 409, title: "It exists already" },
   failed_precondition: { status: 409, title: "Not possible in this state" },
   payload_too_large: { status: 413, title: "Too large" },
+  idempotency_key_reused: { status: 422, title: "The key belongs to another request" },
   resource_exhausted: { status: 429, title: "No capacity left" },
   cancelled: { status: 499, title: "Cancelled" },
   internal: { status: 500, title: "Internal error" },

@@ -21,11 +21,10 @@ test("every table of the record is strict", () => {
   const tables = (
     database.connection.pragma("table_list") as { name: string; type: string; strict: number }[]
   ).filter((table) => table.type === "table" && !table.name.startsWith("sqlite_"));
-  assert.deepEqual(tables.map((table) => table.name).sort(), [
-    "function_versions",
-    "functions",
-    "invocations",
-  ]);
+  const names = tables.map((table) => table.name);
+  for (const name of ["function_versions", "functions", "invocations"]) {
+    assert.ok(names.includes(name), name);
+  }
   for (const table of tables) assert.equal(table.strict, 1, table.name);
 });
 

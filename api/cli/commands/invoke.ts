@@ -11,6 +11,8 @@ interface InvokeCommandOptions extends ServerOptions {
   type: string;
   qualifier?: string;
   log?: boolean;
+  idempotencyKey?: string;
+  dryRun?: boolean;
   verbose?: boolean;
 }
 
@@ -18,6 +20,7 @@ const examples = [
   `runlet invoke hello '{"name": "Ada"}'`,
   "runlet invoke resize --file photo.png --type image/png > small.png",
   "echo '[1, 2]' | runlet invoke sum -",
+  `runlet invoke charge '{"euros": 3}' --idempotency-key order-17`,
 ];
 
 /** `runlet invoke`. */
@@ -30,16 +33,25 @@ export function invokeCommand(): Command {
     .option("-t, --type <type>", "media type of the event", "application/json")
     .option("--qualifier <version>", "a version other than the latest")
     .option("-l, --log", "show the last 4 KiB of what it wrote on stderr, also where it fails")
+    .option("--idempotency-key <key>", "run once for this key, however often it is asked for")
+    .option("--dry-run", "check the function and the event, and run nothing")
     .option("-v, --verbose", "tell the invocation id, the start kind and the times on stderr")
     .action(async (name: string, typed: string | undefined, options: InvokeCommandOptions) => {
-      const { type: contentType, qualifier } = options;
+      const { type: contentType, qualifier, idempotencyKey } = options;
       if (typed !== undefined && options.file !== undefined) {
         command.error("expected one event: as an argument or with --file");
       }
       const event = await eventOf(typed, options.file);
+      const client = clientOf(options);
       const log = options.log ? "tail" : undefined;
-      const request = { event, contentType, qualifier, log } as const;
-      const answer = await clientOf(options).invoke(name, request).catch(tellLogOfFailure);
+      const request = { event, contentType, qualifier, idempotencyKey, log } as const;
+      if (options.dryRun) {
+        const version = await client.checkInvoke(name, request);
+        if (options.json) return printJson({ name, version });
+        process.stdout.write(`Fit to run: ${name} version ${version}\n`);
+        return;
+      }
+      const answer = await client.invoke(name, request).catch(tellLogOfFailure);
       tellLog(answer.headers);
       if (options.json) return printJson(asJson(answer));
       print(answer);

@@ -164,3 +164,25 @@ test("a terminal is asked for the event when - names it", async () => {
   assert.match(screen, /Reading standard input; Ctrl-D ends it/);
   assert.match(screen, /\r\n\[1\]\r\n$/);
 });
+
+test("a dry run tells what would run, and one of a bad event why it would not", async () => {
+  const fit = await runlet(["invoke", "echo", "{}", "--dry-run"], { url });
+  assert.deepEqual([fit.exitCode, fit.stdout], [0, "Fit to run: echo version 1\n"]);
+  const json = await runlet(["invoke", "echo", "{}", "--dry-run", "--json"], { url });
+  assert.deepEqual(JSON.parse(json.stdout), { name: "echo", version: 1 });
+  const unfit = await runlet(["invoke", "echo", "{not", "--dry-run"], { url });
+  assert.equal(unfit.exitCode, 1);
+  assert.match(unfit.stderr, /Cannot take the event: it is not JSON/);
+});
+
+test("an idempotency key has the function run once", async () => {
+  const source = "export const handler = () => crypto.randomUUID();";
+  await client.deploy("once", { runtime: "node", code: { source } });
+  const args = ["invoke", "once", "--idempotency-key", "order 17"];
+  const first = await runlet(args, { url });
+  const again = await runlet(args, { url });
+  assert.deepEqual([first.exitCode, again.stdout], [0, first.stdout]);
+  const other = await runlet([...args, "[2]"], { url });
+  assert.equal(other.exitCode, 1);
+  assert.match(other.stderr, /came with another event before/);
+});

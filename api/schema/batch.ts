@@ -1,0 +1,30 @@
+import { z } from "@hono/zod-openapi";
+import { invocationId } from "./common.ts";
+import { problem } from "./problem.ts";
+
+/** Events that one function is to be invoked with, each by itself. */
+export const batchRequest = z
+  .strictObject({
+    events: z
+      .array(z.unknown())
+      .min(1)
+      .max(100)
+      .openapi({ description: "JSON values", example: [{ name: "Ada" }, { name: "Grace" }] }),
+  })
+  .openapi("BatchRequest");
+
+const batchItem = z
+  .object({
+    invocationId: invocationId.optional().openapi({ description: "Absent if it never began" }),
+    status: z.number().int().openapi({ description: "What the invocation alone would have had" }),
+    contentType: z.string().optional(),
+    answer: z.unknown().optional().openapi({ description: "JSON as its value, or text" }),
+    answerBase64: z.string().optional().openapi({ description: "An answer that is neither" }),
+    error: problem.optional(),
+  })
+  .openapi("BatchItem");
+
+export const batchResult = z.object({ items: z.array(batchItem) }).openapi("BatchResult");
+
+export type BatchItem = z.infer<typeof batchItem>;
+export type BatchResult = z.infer<typeof batchResult>;
