@@ -40,7 +40,8 @@ const programNames = ["main", "main.sh", "run", "run.sh", "bootstrap", "bootstra
 export async function deployment(words: DeploymentWords): Promise<Deployment> {
   const { path, command = [] } = words;
   if (path === undefined) {
-    return { name: words.name ?? nameOf(command[0] ?? ""), spec: commandSpec(command) };
+    const spec = { ...commandSpec(command), runtime: runtimeOfWords(words) ?? "command" };
+    return { name: words.name ?? nameOf(command[0] ?? ""), spec };
   }
   const absolute = resolve(path);
   const info = await stat(absolute).catch(() => undefined);
@@ -57,22 +58,26 @@ export async function deployment(words: DeploymentWords): Promise<Deployment> {
 
 async function fileSpec(path: string, words: DeploymentWords): Promise<FunctionSpecInput> {
   const file = basename(path);
-  const runtime = words.command ? "command" : (words.runtime ?? (await runtimeOfFile(path)));
+  const runtime = runtimeOfWords(words) ?? (await runtimeOfFile(path));
   const content = (await readFile(path)).toString("base64");
-  const executable = runtime === "command";
-  const code: Code = { files: [{ path: file, content, encoding: "base64", executable }] };
+  const executable = runtime === "command" || runtime === "provided";
+  const isBootstrap = runtime === "provided" && words.command === undefined;
+  const name = isBootstrap ? "bootstrap" : file;
+  const code: Code = { files: [{ path: name, content, encoding: "base64", executable }] };
+  if (runtime === "provided") return providedSpec(words, code);
   if (runtime !== "command") return { runtime, code };
   return commandSpec(words.command ?? commandOf(file), code);
 }
 
 async function directorySpec(path: string, words: DeploymentWords): Promise<FunctionSpecInput> {
   const entries = await readdir(path);
-  const runtime = words.command ? "command" : (words.runtime ?? runtimeOfEntries(entries));
+  const runtime = runtimeOfWords(words) ?? runtimeOfEntries(entries);
   if (runtime === undefined) {
     throw new Error(`Cannot tell the runtime of ${path}: name it with --runtime`);
   }
   const archive = await buffer(tarOf(path, { gzip: true, portable: true, filter: isCode }));
   const code: Code = { archive: archive.toString("base64") };
+  if (runtime === "provided") return providedSpec(words, code);
   if (runtime !== "command") return { runtime, code };
   const program = programNames.find((name) => entries.includes(name));
   if (words.command === undefined && program === undefined) {
@@ -91,8 +96,17 @@ function commandSpec(command: readonly string[], code?: Code): FunctionSpecInput
   return { runtime: "command", command: [...command], ...(code && { code }) };
 }
 
+function providedSpec({ command }: DeploymentWords, code: Code): FunctionSpecInput {
+  return { runtime: "provided", code, ...(command && { command: [...command] }) };
+}
+
 function commandOf(program: string): string[] {
   return program.endsWith(".sh") ? ["bash", program] : [`./${program}`];
+}
+
+/** A command makes a command function of anything but a provided one. */
+function runtimeOfWords({ command, runtime }: DeploymentWords): Runtime | undefined {
+  return command && runtime !== "provided" ? "command" : runtime;
 }
 
 async function runtimeOfFile(path: string): Promise<Runtime> {
@@ -100,7 +114,7 @@ async function runtimeOfFile(path: string): Promise<Runtime> {
   if (known !== undefined) return known;
   if (await isProgram(path)) return "command";
   throw new Error(
-    `Cannot tell the runtime of ${path}: name it with --runtime node, python or command`,
+    `Cannot tell the runtime of ${path}: name it with --runtime node, python, command or provided`,
   );
 }
 

@@ -39,7 +39,7 @@ export const eventId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b
 /** A moment in an answer. */
 export const momentUs = z.number().int().openapi({ description: "Microseconds since the epoch" });
 
-export const runtimeName = z.enum(["node", "python", "command"]).openapi("Runtime");
+export const runtimeName = z.enum(["node", "python", "command", "provided"]).openapi("Runtime");
 
 /** Name of an environment variable. */
 export const variableName = z

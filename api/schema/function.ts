@@ -31,7 +31,7 @@ export const functionConfig = z.strictObject({
     .optional(),
   command: programArguments.optional().openapi({
     description:
-      "Program and arguments of a command function: stdin is the event, stdout the answer",
+      "Program and arguments of a command function: stdin is the event, stdout the answer. Of a provided function, what is started instead of bootstrap",
   }),
   image,
   env: environment.default({}),
@@ -74,9 +74,13 @@ export const functionSpec = functionConfig
       if (spec.command === undefined) issue("command", "a command function needs a command");
       if (spec.handler !== undefined) issue("handler", "a command function has no handler");
       if (spec.http.public) issue("http", "a command function takes no HTTP requests");
+    } else if (spec.runtime === "provided") {
+      const isEmpty = spec.code === undefined && spec.command === undefined;
+      if (isEmpty) issue("code", "a provided function needs code with a bootstrap, or a command");
     } else {
       if (spec.code === undefined) issue("code", `a ${spec.runtime} function needs code`);
-      if (spec.command !== undefined) issue("command", "only a command function has a command");
+      if (spec.command !== undefined)
+        issue("command", "only a command or provided function has a command");
     }
   })
   .openapi("FunctionSpec");

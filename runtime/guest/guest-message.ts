@@ -26,7 +26,7 @@ const guestMessage: z.ZodType<GuestMessage> = z.discriminatedUnion("type", [
   z.object({
     type: z.literal("hello"),
     protocol: z.literal(protocolVersion),
-    runtime: z.enum(["node", "python"]),
+    runtime: z.enum(["node", "python", "provided"]),
     runtimeVersion: z.string().max(64),
   }),
   z.object({ type: z.literal("warmed") }),

@@ -30,7 +30,7 @@ export interface GuestOptions {
 export const stockLimits = { memoryBytes: 256 * 1024 * 1024, cpus: 1 } as const;
 
 /** Node compiles what it has seen a few times: with 20 rounds the first event takes a third less. */
-const warmRounds: Readonly<Record<GuestRuntime, number>> = { node: 20, python: 1 };
+const warmRounds: Readonly<Record<GuestRuntime, number>> = { node: 20, python: 1, provided: 1 };
 
 /** A function's code as a guest is given it. */
 export interface GuestTask {
@@ -38,6 +38,7 @@ export interface GuestTask {
   /** The files' bytes, one after the other. */
   body: Uint8Array;
   handler?: string | undefined;
+  command?: readonly string[] | undefined;
   env: Readonly<Record<string, string>>;
   functionName: string;
   functionVersion: string;
@@ -182,8 +183,13 @@ export class Guest implements AsyncDisposable {
 
   /** Gives the runner its code and waits until it is loaded. */
   async load({ body, ...task }: GuestTask): Promise<Reply<{ loadUs: number }>> {
-    const { handler, ...rest } = task;
-    const message = { type: "load", ...rest, ...(handler !== undefined && { handler }) } as const;
+    const { handler, command, ...rest } = task;
+    const message = {
+      type: "load",
+      ...rest,
+      ...(handler !== undefined && { handler }),
+      ...(command !== undefined && { command }),
+    } as const;
     return await this.#ask(message, body, (reply) => {
       if (reply.message.type === "loaded") {
         return { kind: "answered", answer: { loadUs: reply.message.loadUs } };

@@ -1,3 +1,5 @@
+import type { GuestRuntime } from "./program.ts";
+
 /** The version of the channel protocol that both sides speak. */
 export const protocolVersion = 1;
 
@@ -39,6 +41,8 @@ export interface LoadMessage {
   readonly root?: string;
   /** `file.export` (node) or `dir/module.function` (python); found by convention where there is none. */
   readonly handler?: string;
+  /** The program and its arguments (provided); `bootstrap` in the root where there is none. */
+  readonly command?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly functionName: string;
   readonly functionVersion: string;
@@ -81,7 +85,7 @@ export interface GuestError {
 export interface HelloMessage {
   readonly type: "hello";
   readonly protocol: typeof protocolVersion;
-  readonly runtime: "node" | "python";
+  readonly runtime: GuestRuntime;
   readonly runtimeVersion: string;
 }
 

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { stripTypeScriptTypes } from "node:module";
 import { basename } from "node:path";
 
-/** A language that functions are written in and that has a runner. */
-export type GuestRuntime = "node" | "python";
+/** What has a runner: the languages that functions are written in, and programs that speak Lambda's Runtime API. */
+export type GuestRuntime = "node" | "python" | "provided";
 
 const nodeFlags = [
   // Modules without a package.json are the rule here, and types are stripped on purpose.
@@ -14,6 +14,11 @@ const nodeFlags = [
 /** -I: nothing of the environment or the working directory is imported; -B: no bytecode on the tmpfs. */
 const pythonFlags = ["-I", "-B"];
 
+const nodeEntries = {
+  node: new URL("node/main.ts", import.meta.url),
+  provided: new URL("provided/main.ts", import.meta.url),
+};
+
 const sources = new Map<GuestRuntime, string>();
 
 /**
@@ -22,11 +27,12 @@ const sources = new Map<GuestRuntime, string>();
  */
 export function runnerArgs(
   runtime: GuestRuntime,
-  executable: string = runtime === "node" ? "node" : "python3",
+  executable: string = runtime === "python" ? "python3" : "node",
   flags: readonly string[] = [],
 ): string[] {
-  if (runtime === "node") return [executable, ...nodeFlags, ...flags, "-e", runnerSource(runtime)];
-  return [executable, ...pythonFlags, ...flags, "-c", runnerSource(runtime)];
+  const source = runnerSource(runtime);
+  if (runtime === "python") return [executable, ...pythonFlags, ...flags, "-c", source];
+  return [executable, ...nodeFlags, ...flags, "-e", source];
 }
 
 /** The source of a runner as one script; made once. */
@@ -39,7 +45,7 @@ function runnerSource(runtime: GuestRuntime): string {
 function makeSource(runtime: GuestRuntime): string {
   if (runtime === "python") return linkPython("runner", new Set());
   const modules = new Map<string, string>();
-  const entry = linkNode(new URL("node/runner.ts", import.meta.url), modules);
+  const entry = linkNode(nodeEntries[runtime], modules);
   const parts = [...modules.values(), `${entry}.startRunner();`].join("\n");
   // The name is what node/failure.ts knows the runner's own frames by.
   return `"use strict";\n((require) => {\n${parts}\n})(require);\n//# sourceURL=runlet:runner`;

@@ -34,6 +34,7 @@ const examples = [
   "runlet deploy --name upper -- tr a-z A-Z",
   "runlet deploy site.mjs --public",
   "runlet deploy ./tools --name report -- bash report.sh --short",
+  "runlet deploy ./bootstrap --runtime provided --name native",
 ];
 
 /** `runlet deploy`. */
@@ -48,6 +49,7 @@ export function deployCommand(): TrailingCommand {
         "node",
         "python",
         "command",
+        "provided",
       ]),
     )
     .option("--handler <file.export>", "what to call; found by convention by default")

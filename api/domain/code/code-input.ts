@@ -5,7 +5,13 @@ import { readArchive } from "./archive.ts";
 
 const maxFiles = 20_000;
 
-const sourceFileNames = { node: "index.mjs", python: "main.py", bash: "main.sh", command: "main" };
+const sourceFileNames = {
+  node: "index.mjs",
+  python: "main.py",
+  bash: "main.sh",
+  command: "main",
+  provided: "bootstrap",
+};
 
 /** The files that a wire description of code stands for. @throws as `readArchive`, and for a file of no path. */
 export async function codeFiles(

@@ -16,6 +16,7 @@ export function guestTask(
     ),
     body: Buffer.concat(files.flatMap((file) => ("link" in file ? [] : [file.bytes]))),
     handler: config.handler,
+    command: config.command,
     env,
     functionName: name,
     functionVersion: String(version.version),

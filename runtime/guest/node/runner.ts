@@ -12,12 +12,10 @@ import {
   protocolVersion,
   type WarmMessage,
 } from "../messages.ts";
-import { callHandler, type Task } from "./call.ts";
+import type { GuestRuntime } from "../program.ts";
+import type { Answer } from "./answer.ts";
 import { describeLoadError, describeThrown } from "./failure.ts";
-import { loadHandler } from "./handler.ts";
-import { hideEvalGlobals, ownStdio } from "./process.ts";
 import { writeTask } from "./task.ts";
-import { Practice } from "./warm.ts";
 
 const channelDescriptor = 3;
 const unparsableExitCode = 70;
@@ -30,42 +28,50 @@ const exit = process.exit.bind(process);
 const now = performance.now.bind(performance);
 const limits = { ...defaultFrameLimits, maxHeaderBytes: maxGuestHeaderBytes };
 
-/** Speaks the guest's side of the channel on descriptor 3 until the host closes it. */
-export function startRunner(): void {
-  ownStdio();
-  // Node sets one of them again when the script that is running now ends.
-  queueMicrotask(hideEvalGlobals);
-  const socket = new Socket({ fd: channelDescriptor });
-  const practice = new Practice(() => new Runner(() => undefined));
-  const runner = new Runner((chunk) => void socket.write(chunk), practice);
-  socket.on("data", (chunk) => void runner.receive(chunk));
-  for (const end of ["end", "error", "close"]) socket.on(end, () => exit(0));
-  process.on("uncaughtExceptionMonitor", (error) => runner.lastWords(error));
-  runner.sayHello();
+/** What a runner does with what the host asks of it; code that a guest may not load or that fails throws. */
+export interface Work {
+  readonly runtime: GuestRuntime;
+  warm(): Promise<void>;
+  /** Makes the code that stands in `root` ready for its first event. */
+  load(load: LoadMessage, root: string): Promise<void>;
+  invoke(invoke: InvokeMessage, event: Buffer): Promise<Answer>;
 }
 
-class Runner {
+/** The guest's side of the protocol, whatever the code is written in. */
+export class Runner {
   readonly #write: (chunk: Uint8Array) => void;
   readonly #decoder = new FrameDecoder();
-  readonly #practice: Practice | undefined;
+  readonly #work: Work;
   readonly #frames: Frame[] = [];
   #isWorking = false;
+  /** A `load` has come. */
+  #isGiven = false;
+  /** A `load` has come and not failed. */
   #isLoaded = false;
-  /** Absent before `load` and after a `load` that failed. */
-  #task: Task | undefined;
   /** The invocation whose handler runs. */
   #running: string | undefined;
 
-  constructor(write: (chunk: Uint8Array) => void, practice?: Practice) {
+  constructor(write: (chunk: Uint8Array) => void, work: Work) {
     this.#write = write;
-    this.#practice = practice;
+    this.#work = work;
+  }
+
+  /** Speaks on descriptor 3 until the host closes it, which ends the process; answers the open socket. */
+  static open(work: Work): Socket {
+    const socket = new Socket({ fd: channelDescriptor });
+    const runner = new Runner((chunk) => void socket.write(chunk), work);
+    socket.on("data", (chunk) => void runner.receive(chunk));
+    for (const end of ["end", "error", "close"]) socket.on(end, () => exit(0));
+    process.on("uncaughtExceptionMonitor", (error) => runner.lastWords(error));
+    runner.sayHello();
+    return socket;
   }
 
   sayHello(): void {
     this.#send({
       type: "hello",
       protocol: protocolVersion,
-      runtime: "node",
+      runtime: this.#work.runtime,
       runtimeVersion: process.versions.node,
     });
   }
@@ -80,7 +86,7 @@ class Runner {
     } catch (error) {
       giveUp((error as Error).message);
     }
-    await this.#work();
+    await this.#workOff();
   }
 
   /** Tells the host about an error that ends the process while a handler runs. */
@@ -90,7 +96,7 @@ class Runner {
   }
 
   /** Frames are worked off one after the other, so that `invoke` may follow `load` at once. */
-  async #work(): Promise<void> {
+  async #workOff(): Promise<void> {
     if (this.#isWorking) return;
     this.#isWorking = true;
     for (let frame = this.#frames.shift(); frame !== undefined; frame = this.#frames.shift()) {
@@ -101,29 +107,29 @@ class Runner {
 
   async #handle(frame: Frame): Promise<void> {
     const message = asHostMessage(frame.header);
-    const isTimely = this.#isLoaded === (message?.type === "invoke");
+    const isTimely = this.#isGiven === (message?.type === "invoke");
     if (message === undefined || !isTimely) {
       return giveUp(`unexpected message ${String(frame.header["type"])}`);
     }
     if (message.type === "warm") return await this.#warm();
     if (message.type === "load") return await this.#load(message, frame);
-    if (this.#task !== undefined) await this.#invoke(this.#task, message, frame.body);
+    if (this.#isLoaded) await this.#invoke(message, frame.body);
   }
 
   async #warm(): Promise<void> {
-    await this.#practice?.round();
+    await this.#work.warm();
     this.#send({ type: "warmed" });
   }
 
   async #load(load: LoadMessage, { body }: Frame): Promise<void> {
     const startedAt = now();
-    this.#isLoaded = true;
+    this.#isGiven = true;
     const root = load.root ?? defaultTaskRoot;
     try {
       writeTask(root, load.files, body);
-      Object.assign(process.env, load.env);
       process.chdir(root);
-      this.#task = { load, handler: await loadHandler(root, load.files, load.handler) };
+      await this.#work.load(load, root);
+      this.#isLoaded = true;
     } catch (thrown) {
       this.#send({ type: "load_error", error: describeLoadError(thrown, root, load.files) });
       return;
@@ -131,11 +137,11 @@ class Runner {
     this.#send({ type: "loaded", loadUs: Math.round((now() - startedAt) * 1000) });
   }
 
-  async #invoke(task: Task, invoke: InvokeMessage, event: Buffer): Promise<void> {
+  async #invoke(invoke: InvokeMessage, event: Buffer): Promise<void> {
     const { id } = invoke;
     this.#running = id;
     try {
-      const { body, ...about } = await callHandler(task, invoke, event);
+      const { body, ...about } = await this.#work.invoke(invoke, event);
       this.#send({ type: "result", id, ...about }, body);
     } catch (thrown) {
       const error = describeThrown(thrown);

@@ -54,6 +54,30 @@ const cases: Case[] = [
     spec: { runtime: "python" },
   },
   {
+    what: "a program for the Runtime API",
+    files: { native: "\u007FELF" },
+    path: "native",
+    words: { runtime: "provided" },
+    name: "native",
+    spec: { runtime: "provided" },
+  },
+  {
+    what: "a directory with a bootstrap that is said to speak the Runtime API",
+    files: { "app/bootstrap": "#!/bin/sh" },
+    path: "app",
+    words: { runtime: "provided" },
+    name: "app",
+    spec: { runtime: "provided" },
+  },
+  {
+    what: "a provided function with a command of its own",
+    files: { "app/app.mjs": "" },
+    path: "app",
+    words: { runtime: "provided", command: ["node", "app.mjs"] },
+    name: "app",
+    spec: { runtime: "provided", command: ["node", "app.mjs"] },
+  },
+  {
     what: "a directory with package.json",
     files: { "app/package.json": "{}", "app/a.py": "" },
     path: "app",
@@ -139,3 +163,13 @@ async function write(directory: string, files: Record<string, string>): Promise<
     await writeFile(file, text);
   }
 }
+
+test("a file for the Runtime API is deployed as the bootstrap that it is", async () => {
+  await using directory = await tempDir();
+  const path = join(directory.path, "native");
+  await writeFile(path, "#!/bin/sh\n");
+  const { spec } = await deployment({ path, runtime: "provided" });
+  const content = Buffer.from("#!/bin/sh\n").toString("base64");
+  const file = { path: "bootstrap", content, encoding: "base64", executable: true };
+  assert.deepEqual(spec.code, { files: [file] });
+});

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Exit } from "../../../runtime/container/exit.ts";
 import { Guest, type Reply } from "../../../runtime/guest/guest.ts";
-import type { GuestRuntime } from "../../../runtime/guest/program.ts";
 import { ImageStore } from "../../../runtime/image/image-store.ts";
 import { Machine } from "../../../runtime/machine.ts";
 import { cgroupsOf } from "../../support/sandboxes.ts";
@@ -11,7 +10,7 @@ import { tempDir } from "../../support/temp-dir.ts";
 const mebibyte = 1024 * 1024;
 
 /** A handler that takes as many MiB as its event says. */
-const takers: Record<GuestRuntime, { path: string; source: string }> = {
+const takers = {
   node: {
     path: "index.mjs",
     source: "export const handler = (n) => Buffer.alloc(n * 2 ** 20, 1).length;",

@@ -14,7 +14,7 @@ import type {
   LoadMessage,
   TaskEntry,
 } from "../../../runtime/guest/messages.ts";
-import { type GuestRuntime, runnerArgs } from "../../../runtime/guest/program.ts";
+import { runnerArgs } from "../../../runtime/guest/program.ts";
 
 /** Code by path: a file's text, or where a link points to. */
 export type Source = Readonly<Record<string, string | { link: string }>>;
@@ -22,8 +22,11 @@ export type Source = Readonly<Record<string, string | { link: string }>>;
 /** Generous: the machine may be busy with other tests. */
 const patienceMs = 30_000;
 
+/** The runners that run without a sandbox: the third one has a port of its own. */
+export type NativeRuntime = "node" | "python";
+
 /** The interpreters that tests start; the system's python, since a version manager's is a slow script. */
-export const executables: Readonly<Record<GuestRuntime, string>> = {
+export const executables: Readonly<Record<NativeRuntime, string>> = {
   node: process.execPath,
   python: existsSync("/usr/bin/python3") ? "/usr/bin/python3" : "python3",
 };
@@ -55,7 +58,7 @@ export class NativeGuest implements AsyncDisposable {
     }
   }
 
-  static async start(runtime: GuestRuntime): Promise<NativeGuest> {
+  static async start(runtime: NativeRuntime): Promise<NativeGuest> {
     const [file = "", ...args] = runnerArgs(runtime, executables[runtime]);
     const directory = await mkdtemp(join(tmpdir(), "runlet-test-guest-"));
     const child = spawn(file, args, {
@@ -111,7 +114,7 @@ export class NativeGuest implements AsyncDisposable {
 
 /** A guest that has loaded `source`. */
 export async function loadedGuest(
-  runtime: GuestRuntime,
+  runtime: NativeRuntime,
   source: Source,
   options?: Partial<LoadMessage>,
 ): Promise<NativeGuest> {

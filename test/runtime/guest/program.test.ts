@@ -5,12 +5,14 @@ import { Script } from "node:vm";
 import { runnerArgs } from "../../../runtime/guest/program.ts";
 import { executables } from "./native-guest.ts";
 
-test("the node runner is one CommonJS script: no import, export or type is left", () => {
-  const source = runnerArgs("node").at(-1) ?? "";
-  assert.doesNotMatch(source, /^\s*(?:import|export)\b/m);
-  assert.doesNotMatch(source, /require\("\./);
-  assert.doesNotThrow(() => new Script(source));
-});
+for (const runtime of ["node", "provided"] as const) {
+  test(`the ${runtime} runner is one CommonJS script: no import, export or type is left`, () => {
+    const source = runnerArgs(runtime).at(-1) ?? "";
+    assert.doesNotMatch(source, /^\s*(?:import|export)\b/m);
+    assert.doesNotMatch(source, /require\("\./);
+    assert.doesNotThrow(() => new Script(source));
+  });
+}
 
 test("the python runner is one script that compiles: no relative import is left", () => {
   const source = runnerArgs("python").at(-1) ?? "";
@@ -20,7 +22,7 @@ test("the python runner is one script that compiles: no relative import is left"
 });
 
 test("the runners travel in the arguments, which Linux bounds at 128 KiB each", () => {
-  for (const runtime of ["node", "python"] as const) {
+  for (const runtime of ["node", "python", "provided"] as const) {
     const source = runnerArgs(runtime).at(-1) ?? "";
     assert.ok(Buffer.byteLength(source) < 64 * 1024, `${runtime}: ${source.length}`);
     assert.ok(!source.includes("\0"));
