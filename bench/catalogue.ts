@@ -1,3 +1,4 @@
+import { asynchronous } from "./async.ts";
 import { burst } from "./burst.ts";
 import { cold } from "./cold.ts";
 import { density } from "./density.ts";
@@ -26,4 +27,5 @@ export const benches: readonly Bench[] = [
   burst,
   neighbour,
   fairness,
+  asynchronous,
 ];

@@ -6,7 +6,9 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-const jsonHeaders = { "content-type": "application/json" };
+type Headers = Readonly<Record<string, string>>;
+
+const jsonHeaders: Headers = { "content-type": "application/json" };
 
 /** A client that costs little beside what it measures, with so many kept connections. Aborting breaks them. */
 export class HttpLoad implements Disposable {
@@ -23,10 +25,10 @@ export class HttpLoad implements Disposable {
   }
 
   /** Posts JSON and reads the whole answer. @throws the abort's reason, or the connection's error. */
-  async post(path: string, body: string): Promise<HttpAnswer> {
+  async post(path: string, body: string, headers = jsonHeaders): Promise<HttpAnswer> {
     this.#signal.throwIfAborted();
     try {
-      const request = { path, method: "POST", headers: jsonHeaders, body } as const;
+      const request = { path, method: "POST", headers, body } as const;
       const answer = new Answer();
       this.#pool.dispatch(request, answer);
       return await answer.whole;
