@@ -15,6 +15,7 @@ import type { Secrets } from "./domain/secrets.ts";
 import type { Schedules } from "./domain/schedules/schedules.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import type { Statistics } from "./domain/statistics.ts";
 import { executeRoutes } from "./routes/execute.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { functionUrlRoutes } from "./routes/function-url.ts";
@@ -24,12 +25,14 @@ import { invocationRoutes } from "./routes/invocations.ts";
 import { invokeRoutes } from "./routes/invoke.ts";
 import { describeApi } from "./routes/openapi.ts";
 import { secretRoutes } from "./routes/secrets.ts";
+import { statisticsRoutes } from "./routes/statistics.ts";
 import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 
 export interface AppOptions {
   functions: Functions;
   invocations: Invocations;
+  statistics: Statistics;
   invoker: Invoker;
   events: Events;
   idempotentInvoker: IdempotentInvoker;
@@ -68,6 +71,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/v1/schedules/*", limitBody(maxScheduleBytes));
   app.route("/v1/functions", functionRoutes(functions));
   app.route("/v1/functions", batchRoutes(functions, invoker));
+  app.route("/v1/functions", statisticsRoutes(options.statistics));
   app.route("/f", functionUrlRoutes(functions, invoker));
   app.route(
     "/v1/functions",

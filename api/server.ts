@@ -20,6 +20,7 @@ import { RecordedEventQueue } from "../store/event-queue.ts";
 import { EventStore } from "../store/events.ts";
 import { FunctionStore } from "../store/functions.ts";
 import { IdempotencyKeyStore } from "../store/idempotency-keys.ts";
+import { InvocationStatistics } from "../store/invocation-statistics.ts";
 import { InvocationStore } from "../store/invocations.ts";
 import { loadKeyFile } from "../store/key-file.ts";
 import { lockDataDirectory } from "../store/lock.ts";
@@ -42,6 +43,7 @@ import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
 import { Schedules } from "./domain/schedules/schedules.ts";
 import { codeRepository, scratchCode } from "./code-on-disk.ts";
 import { Secrets } from "./domain/secrets.ts";
+import { Statistics } from "./domain/statistics.ts";
 import { Stocking } from "./domain/stocking.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
@@ -184,6 +186,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const app = createApp({
     functions,
     invocations,
+    statistics: new Statistics({ functions, store: new InvocationStatistics(database) }),
     invoker,
     idempotentInvoker: new IdempotentInvoker({
       store: new IdempotencyKeyStore(database),

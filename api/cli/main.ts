@@ -12,6 +12,7 @@ import { runCommand } from "./commands/run.ts";
 import { secretsCommand } from "./commands/secrets.ts";
 import { scheduleCommand } from "./commands/schedule.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { statsCommand } from "./commands/stats.ts";
 import { urlCommand } from "./commands/url.ts";
 import { exitCodeOf, reportError, throwCommandLineErrors } from "./errors.ts";
 
@@ -27,6 +28,7 @@ const program = new Command("runlet")
   .addCommand(functionsCommand())
   .addCommand(invocationsCommand())
   .addCommand(logsCommand())
+  .addCommand(statsCommand())
   .addCommand(secretsCommand())
   .addCommand(scheduleCommand())
   .addCommand(imageCommand())

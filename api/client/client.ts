@@ -7,6 +7,7 @@ import type { Invocation, InvocationDetail } from "../schema/invocation.ts";
 import type { Secret } from "../schema/secret.ts";
 import type { Problem } from "../schema/problem.ts";
 import type { Schedule, ScheduleDetail, ScheduleSpecInput } from "../schema/schedule.ts";
+import type { FunctionStatistics } from "../schema/statistics.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { linesOf } from "./lines.ts";
 import { send, type SendOptions } from "./send.ts";
@@ -175,6 +176,11 @@ export class Client {
   /** A page of invocations, newest first. */
   async invocations(query: Query = {}): Promise<Page<Invocation>> {
     return await this.#get(pathOf("invocations"), query);
+  }
+
+  /** What a function's invocations of the last `windowMs` milliseconds come to; an hour by default. */
+  async statistics(name: string, windowMs?: number): Promise<FunctionStatistics> {
+    return await this.#get(pathOf("functions", name, "statistics"), { windowMs });
   }
 
   /** One invocation with its output. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import type { FunctionVersion } from "../../../api/schema/function.ts";
 import type { InvocationDetail } from "../../../api/schema/invocation.ts";
+import type { FunctionStatistics } from "../../../api/schema/statistics.ts";
 import { poll } from "../../../runtime/deadline.ts";
 import { startTestServer } from "../../support/server.ts";
 import { runlet, runletOnTerminal } from "./runlet.ts";
@@ -101,6 +102,20 @@ test("with functions and invocations", async (t) => {
     const ofB = await runlet(["logs", "--function", "b"], { url });
     assert.equal(ofB.stdout, "b\n{}");
   });
+
+  await t.test(
+    "stats shows errors, starts and times in columns, and JSON with --json",
+    async () => {
+      const { stdout } = await runlet(["stats", "a"], { url });
+      assert.match(stdout, /^a: 1 invocations since \d{4}-/);
+      assert.match(stdout, /\nerrors: 0 failed, 0 timed_out, 0 cancelled, 0 lost\n/);
+      assert.match(stdout, /\nstarts: 100\.0 % cold, 0\.0 % pooled, 0\.0 % warm\n/);
+      assert.match(stdout, /\nTIME +P50 +P95 +P99\nrun +\d[^\n]+\ntotal +\d/);
+      const json = await runlet(["stats", "a", "--window-ms", "60000", "--json"], { url });
+      const told = JSON.parse(json.stdout) as FunctionStatistics;
+      assert.deepEqual([told.count, told.windowMs], [1, 60_000]);
+    },
+  );
 
   await t.test("invocations show prints a record as JSON", async () => {
     const { stdout } = await runlet(["invocations", "show", ids[1] ?? ""], { url });

@@ -1,0 +1,36 @@
+import { Command } from "commander";
+import type { FunctionStatistics } from "../../schema/statistics.ts";
+import { duration, moment } from "../format.ts";
+import { clientOf, type ServerOptions, wholeNumber, withServer } from "../options.ts";
+import { printJson, printTable } from "../output.ts";
+
+/** `runlet stats`. */
+export function statsCommand(): Command {
+  return withServer(new Command("stats"), ["runlet stats hello --window-ms 86400000"])
+    .description("show what a function's latest invocations come to: errors, times, starts")
+    .argument("<name>", "the function")
+    .option("--window-ms <n>", "how far back to look, at most 7 days", wholeNumber, 3_600_000)
+    .action(async (name: string, options: ServerOptions & { windowMs: number }) => {
+      const statistics = await clientOf(options).statistics(name, options.windowMs);
+      if (options.json) printJson(statistics);
+      else print(statistics);
+    });
+}
+
+function print(statistics: FunctionStatistics): void {
+  const { functionName, count, sampled, sinceUs, errors, starts, runUs, totalUs } = statistics;
+  const which = sampled ? `the newest ${count}` : String(count);
+  process.stdout.write(`${functionName}: ${which} invocations since ${moment(sinceUs)}\n`);
+  const counts = Object.entries(errors).map(([status, number]) => `${number} ${status}`);
+  process.stdout.write(`errors: ${counts.join(", ")}\n`);
+  const shares = Object.entries(starts).map(([kind, share]) => `${percent(share)} ${kind}`);
+  process.stdout.write(`starts: ${shares.join(", ")}\n`);
+  const rows = Object.entries({ run: runUs, total: totalUs }).map(([name, { p50, p95, p99 }]) => {
+    return [name, duration(p50), duration(p95), duration(p99)];
+  });
+  printTable(["TIME", "P50", "P95", "P99"], rows, "");
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}

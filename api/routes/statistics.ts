@@ -1,0 +1,21 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Statistics } from "../domain/statistics.ts";
+import { functionName } from "../schema/common.ts";
+import { functionStatistics, statisticsQuery } from "../schema/statistics.ts";
+import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+
+const get = createRoute({
+  method: "get",
+  path: "/{name}/statistics",
+  summary: "Show what a function's latest invocations come to: errors, times, starts",
+  request: { params: z.object({ name: functionName }), query: statisticsQuery },
+  responses: { 200: jsonAnswer(functionStatistics, "The figures"), ...problemAnswers },
+});
+
+/** `/v1/functions/{name}/statistics`. */
+export function statisticsRoutes(statistics: Statistics): OpenAPIHono {
+  return createRouter().openapi(get, (context) => {
+    const { name } = context.req.valid("param");
+    return context.json(statistics.of(name, context.req.valid("query").windowMs), 200);
+  });
+}

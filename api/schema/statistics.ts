@@ -1,0 +1,51 @@
+import { z } from "@hono/zod-openapi";
+import { functionName } from "./common.ts";
+
+const percentiles = z
+  .object({
+    p50: z.number().int().optional(),
+    p95: z.number().int().optional(),
+    p99: z.number().int().optional(),
+  })
+  .openapi({ description: "Microseconds; absent where nothing was measured" });
+
+const share = z.number().min(0).max(1);
+
+/** What a function's latest invocations come to. */
+export const functionStatistics = z
+  .object({
+    functionName,
+    windowMs: z.number().int(),
+    count: z.number().int().openapi({ description: "How many invocations the figures are of" }),
+    sampled: z.boolean().openapi({
+      description: "There were more: the figures are of the newest ones, down to sinceUs",
+    }),
+    sinceUs: z.number().int().openapi({
+      description: "Where the time that the figures cover begins, microseconds since the epoch",
+    }),
+    errors: z.object({
+      failed: z.number().int(),
+      timed_out: z.number().int(),
+      cancelled: z.number().int(),
+      lost: z.number().int(),
+    }),
+    runUs: percentiles,
+    totalUs: percentiles.openapi({ description: "From the queue to the end, microseconds" }),
+    starts: z.object({ cold: share, pooled: share, warm: share }).openapi({
+      description: "Shares of those that got a container; all 0 where none did",
+    }),
+  })
+  .openapi("FunctionStatistics");
+
+/** What the figures are asked for with. */
+export const statisticsQuery = z.object({
+  windowMs: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(7 * 86_400_000)
+    .default(3_600_000)
+    .openapi({ description: "How far back to look; at most 7 days" }),
+});
+
+export type FunctionStatistics = z.infer<typeof functionStatistics>;
