@@ -16,7 +16,9 @@ import type { Schedules } from "./domain/schedules/schedules.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import type { Statistics } from "./domain/statistics.ts";
+import type { Logs } from "./domain/logs.ts";
 import { executeRoutes } from "./routes/execute.ts";
+import { followRoutes } from "./routes/follow.ts";
 import { functionRoutes } from "./routes/functions.ts";
 import { functionUrlRoutes } from "./routes/function-url.ts";
 import { healthRoutes, type Readiness } from "./routes/health.ts";
@@ -32,6 +34,7 @@ import { scheduleRoutes } from "./routes/schedules.ts";
 export interface AppOptions {
   functions: Functions;
   invocations: Invocations;
+  logs: Logs;
   statistics: Statistics;
   invoker: Invoker;
   events: Events;
@@ -80,6 +83,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/events", eventRoutes(events));
   app.route("/v1/execute", executeRoutes(options.executor));
   app.route("/v1/invocations", invocationRoutes(options.invocations));
+  app.route("/v1", followRoutes(options.logs));
   app.route("/v1/images", imageRoutes(options.images));
   app.route("/v1/secrets", secretRoutes(options.secrets));
   app.route("/v1/schedules", scheduleRoutes(options.schedules));

@@ -41,8 +41,10 @@ import { Invocations } from "./domain/invocations.ts";
 import { Invoker } from "./domain/invoker.ts";
 import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
 import { Schedules } from "./domain/schedules/schedules.ts";
+import { Logs } from "./domain/logs.ts";
 import { codeRepository, scratchCode } from "./code-on-disk.ts";
 import { Secrets } from "./domain/secrets.ts";
+import { OutputFeed } from "./domain/output-feed.ts";
 import { Statistics } from "./domain/statistics.ts";
 import { Stocking } from "./domain/stocking.ts";
 import { createLog } from "./log.ts";
@@ -101,8 +103,10 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
   const scheduler = new Scheduler({ concurrency, queueLimit, queueTimeoutMs });
   const metrics = createMetrics({ pool, scheduler });
+  const feed = new OutputFeed();
   const invocations = new Invocations({
     store,
+    feed,
     writer,
     scheduler,
     onError,
@@ -186,6 +190,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const app = createApp({
     functions,
     invocations,
+    logs: new Logs({ functions, invocations, feed }),
     statistics: new Statistics({ functions, store: new InvocationStatistics(database) }),
     invoker,
     idempotentInvoker: new IdempotentInvoker({
@@ -227,6 +232,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const closed = listener.close();
     dispatcher.stop();
     await drain({ invocations, dispatcher }, config.shutdownTimeoutMs);
+    feed[Symbol.dispose]();
     await within(closed, "send the last answers", lastAnswersMs).catch(() => listener.cut());
     await closed;
   });

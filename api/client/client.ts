@@ -1,6 +1,7 @@
 import type { BatchResult } from "../schema/batch.ts";
 import type { AcceptedEvent, Event, EventDetail } from "../schema/event.ts";
 import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
+import type { FollowEvent } from "../schema/follow.ts";
 import type { FunctionSpecInput, FunctionVersion } from "../schema/function.ts";
 import type { Image, ImageProgress } from "../schema/image.ts";
 import type { Invocation, InvocationDetail } from "../schema/invocation.ts";
@@ -34,6 +35,12 @@ export interface InvokeOptions {
   /** Has the function run once for this key and event within a day; a further call gets the first answer. */
   idempotencyKey?: string | undefined;
   signal?: AbortSignal | undefined;
+}
+
+export interface FollowOptions {
+  signal?: AbortSignal | undefined;
+  /** Told once the server has begun to follow. */
+  onOpen?: () => void;
 }
 
 /** A function's answer. */
@@ -183,6 +190,16 @@ export class Client {
     return await this.#get(pathOf("functions", name, "statistics"), { windowMs });
   }
 
+  /** What the invocations of a function write, from now on, until `signal` aborts or the caller breaks off. */
+  followFunction(name: string, options: FollowOptions = {}): AsyncGenerator<FollowEvent> {
+    return this.#follow(pathOf("functions", name, "logs", "follow"), options);
+  }
+
+  /** What a running invocation writes, from now on to its end. */
+  followInvocation(id: string, options: FollowOptions = {}): AsyncGenerator<FollowEvent> {
+    return this.#follow(pathOf("invocations", id, "logs", "follow"), options);
+  }
+
   /** One invocation with its output. */
   async invocation(id: string): Promise<InvocationDetail> {
     return await this.#get(pathOf("invocations", id));
@@ -287,6 +304,25 @@ export class Client {
       ...more,
     };
     return await this.#send(path, { method: "POST", body: event, headers, signal });
+  }
+
+  async *#follow(path: string, options: FollowOptions): AsyncGenerator<FollowEvent> {
+    const { signal, onOpen = () => {} } = options;
+    const response = await this.#send(path, { method: "GET", signal });
+    onOpen();
+    const lines = linesOf(response.body);
+    try {
+      for (;;) {
+        const line = await this.#body(lines.next());
+        if (line.done) return;
+        if (line.value.startsWith("data: ")) yield JSON.parse(line.value.slice(6)) as FollowEvent;
+      }
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      await lines.return(undefined);
+    }
   }
 
   async #get<T>(path: string, query: Query = {}): Promise<T> {

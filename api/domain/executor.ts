@@ -53,7 +53,8 @@ export class Executor {
         traceId: traceId ?? null,
       },
       async (run) => {
-        return (await runOnRecord(machine, { ...common, signal: run.signal })).outcome;
+        const { signal: ended, onOutput } = run;
+        return (await runOnRecord(machine, { ...common, signal: ended, onOutput })).outcome;
       },
       { signal },
     );

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { nowUs } from "../../runtime/clock.ts";
 import { untilAborted } from "../../runtime/deadline.ts";
+import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
 import type { Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
 import type { RecordWriter } from "../../store/batch.ts";
 import { blankInvocation, type NewInvocation } from "../../store/invocation-row.ts";
@@ -9,6 +10,7 @@ import type { EventDetail } from "../schema/event.ts";
 import type { Invocation, InvocationDetail, InvocationFilter } from "../schema/invocation.ts";
 import { RunletError } from "./errors.ts";
 import { idsFrom, newInvocationId } from "./invocation-id.ts";
+import type { OutputFeed } from "./output-feed.ts";
 import { asFailure, type Outcome } from "./outcome.ts";
 import { exitPatch, outcomePatch, toInvocation, toInvocationDetail } from "./record.ts";
 
@@ -16,6 +18,7 @@ export interface InvocationsOptions {
   store: InvocationStore;
   writer: RecordWriter;
   scheduler: Scheduler;
+  feed: OutputFeed;
   /** Told of what goes wrong after the answer, when no caller is there to be told. */
   onError: (error: unknown) => void;
   /** Told of each invocation once it is on record. */
@@ -25,8 +28,17 @@ export interface InvocationsOptions {
 /** What is known of an invocation before it runs. */
 export type InvocationFacts = Pick<NewInvocation, "kind"> & Partial<NewInvocation>;
 
-/** The work of one invocation. Aborting `signal` ends it; it answers with an outcome either way. */
-export type Work<T extends Outcome> = (run: { id: string; signal: AbortSignal }) => Promise<T>;
+/** An invocation, as its work sees it. */
+export interface RunContext {
+  readonly id: string;
+  /** Ends the work when it aborts. */
+  readonly signal: AbortSignal;
+  /** To be told of all output as it comes. */
+  readonly onOutput: OutputListener;
+}
+
+/** The work of one invocation; it answers with an outcome whether it comes to its end or is cancelled. */
+export type Work<T extends Outcome> = (run: RunContext) => Promise<T>;
 
 /** An invocation that has come to its end, well or not. */
 export interface Finished<T extends Outcome = Outcome> {
@@ -95,10 +107,14 @@ export class Invocations {
     const permit = passed.move();
     const settled = this.#recorded(row, { work, onRecord, cancel, signal, permit });
     this.#live.set(id, { cancel, settled: settled.catch(() => undefined) });
+    let status: Invocation["status"] = "failed";
     try {
-      return await settled;
+      const finished = await settled;
+      status = finished.record.status;
+      return finished;
     } finally {
       this.#live.delete(id);
+      this.#options.feed.end(row, status);
     }
   }
 
@@ -144,6 +160,11 @@ export class Invocations {
     return toInvocationDetail(row);
   }
 
+  /** Whether an invocation runs now. */
+  isRunning(id: string): boolean {
+    return this.#live.has(id);
+  }
+
   /** Cancels a running invocation and waits for its end. @throws `not_found`, `failed_precondition`. */
   async cancel(id: string, signal?: AbortSignal): Promise<InvocationDetail> {
     const live = this.#live.get(id);
@@ -175,7 +196,7 @@ export class Invocations {
     const startedAtUs = nowUs();
     const started = { ...queued, startedAtUs, queueUs: startedAtUs - queued.queuedAtUs };
     const opened = this.#open(started);
-    const outcome = await this.#work(queued.id, run);
+    const outcome = await this.#work(queued, run);
     const patch = outcomePatch(outcome);
     const { stdout, stderr, ...summary } = { ...blankInvocation, ...started, ...patch };
     const recordUs = (): number => nowUs() - patch.finishedAtUs;
@@ -211,15 +232,16 @@ export class Invocations {
     };
   }
 
-  async #work<T extends Outcome>(id: string, run: Run<T>): Promise<T | Outcome> {
+  async #work<T extends Outcome>(row: NewInvocation, run: Run<T>): Promise<T | Outcome> {
     const { work, cancel, signal } = run;
     const forward = (): void => {
       cancel.abort(new RunletError("cancelled", "Invocation was cancelled: its caller went away"));
     };
+    const onOutput: OutputListener = (...output) => this.#options.feed.publish(row, ...output);
     signal.addEventListener("abort", forward, { once: true });
     if (signal.aborted) forward();
     try {
-      return await work({ id, signal: cancel.signal });
+      return await work({ id: row.id, signal: cancel.signal, onOutput });
     } catch (error) {
       const failure = asFailure(error);
       if (failure.code === "internal") this.#options.onError(error);

@@ -2,11 +2,10 @@ import type { Invocation } from "../schema/invocation.ts";
 import { eventType } from "./event.ts";
 import type { Functions } from "./functions.ts";
 import { type HandlerOutcome, runHandler } from "./handler-run.ts";
-import type { Finished, Invocations, OnRecord } from "./invocations.ts";
+import type { Finished, Invocations, OnRecord, RunContext } from "./invocations.ts";
 import { LogTail } from "./log-tail.ts";
 import { invocationError } from "./outcome.ts";
 import { traceIdOf } from "../../store/trace-id.ts";
-import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { Pool } from "../../runtime/pool/pool.ts";
 import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.ts";
@@ -101,7 +100,6 @@ export class Invoker {
     const isRaw = runtime === "command" || request.http !== undefined;
     const contentType = isRaw ? undefined : eventType(request.contentType, request.event);
     const tail = request.wantsLogTail ? new LogTail() : undefined;
-    const onOutput = tail && ((_stream: string, chunk: Uint8Array): void => tail.write(chunk));
     const finished = await invocations.run(
       {
         kind: "invoke",
@@ -113,7 +111,10 @@ export class Invoker {
         traceId: request.traceId ?? null,
         ...request.attempt,
       },
-      async (run) => await this.#run(version, { ...request, contentType }, { ...run, onOutput }),
+      async (run) => {
+        const watched = tail === undefined ? run : withTail(run, tail);
+        return await this.#run(version, { ...request, contentType }, watched);
+      },
       {
         signal: request.signal,
         gate: this.#gateOf(version),
@@ -132,11 +133,7 @@ export class Invoker {
   async #run(
     version: StoredVersion,
     request: Call,
-    {
-      id,
-      signal,
-      onOutput,
-    }: { id: string; signal: AbortSignal; onOutput: OutputListener | undefined },
+    { id, signal, onOutput }: RunContext,
   ): Promise<HandlerOutcome> {
     const { machine, pool, images, code, stocking, secrets } = this.#options;
     if (version.config.runtime === "command") {
@@ -184,5 +181,15 @@ export function answerOf({ record, outcome }: Finished<HandlerOutcome>, logTail?
     body: answer.body,
     truncated: record.runtime === "command" && record.stdoutTruncated,
     logTail,
+  };
+}
+
+function withTail(run: RunContext, tail: LogTail): RunContext {
+  return {
+    ...run,
+    onOutput: (stream, chunk) => {
+      tail.write(chunk);
+      run.onOutput(stream, chunk);
+    },
   };
 }

@@ -10,7 +10,7 @@ import {
   traceId,
 } from "./common.ts";
 
-const invocationStatus = z
+export const invocationStatus = z
   .enum(["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost"])
   .openapi("InvocationStatus");
 

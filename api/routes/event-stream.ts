@@ -1,0 +1,35 @@
+import type { Follower } from "../domain/follower.ts";
+
+/** Proxies end connections on which nothing comes, often after a minute. */
+const keepAliveMs = 15_000;
+
+/** What a follower is told as server-sent events. It ends with the response, and with its reader. */
+export function eventStream(follower: Follower): Response {
+  const encoder = new TextEncoder();
+  let keepAlive: NodeJS.Timeout;
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => {
+      // The head goes out with the first bytes, and tells the caller that it follows from now on.
+      controller.enqueue(encoder.encode(": following\n\n"));
+      keepAlive = setInterval(() => {
+        if ((controller.desiredSize ?? 0) > 0) controller.enqueue(encoder.encode(":\n\n"));
+      }, keepAliveMs);
+    },
+    pull: async (controller) => {
+      const event = await follower.next();
+      if (event !== undefined) {
+        const data = JSON.stringify(event);
+        controller.enqueue(encoder.encode(`event: ${event.type}\ndata: ${data}\n\n`));
+        return;
+      }
+      clearInterval(keepAlive);
+      controller.close();
+    },
+    cancel: () => {
+      clearInterval(keepAlive);
+      follower[Symbol.dispose]();
+    },
+  });
+  const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
+  return new Response(body, { headers });
+}
