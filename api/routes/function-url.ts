@@ -58,10 +58,10 @@ function notPublic(name: string): RunletError {
   );
 }
 
-/** What a function threw is for who wrote it, and not for who called it from anywhere. */
+/** How an invocation failed is for whose function it is, and not for who called it from anywhere. */
 function withoutInside(error: unknown): unknown {
-  if (!(error instanceof InvocationError) || error.code !== "function_error") return error;
-  const told = new RunletError(error.code, "Cannot answer: the function failed. See its record");
+  if (!(error instanceof InvocationError)) return error;
+  const told = new RunletError(error.code, "Cannot answer: the invocation failed. See its record");
   const { invocationId, traceId } = error;
   return new InvocationError(told, { invocationId, traceId });
 }

@@ -238,15 +238,25 @@ test("a body over the bound of events is refused", async () => {
   assert.equal(statusCode, 413);
 });
 
-test("a handler that throws is a 502 that tells its caller nothing of its inside", async () => {
-  await deploy("broken", `export const handler = () => { throw new Error("the password is x"); };`);
-  const response = await server.fetch("/f/broken");
-  const problem = await problemIn(response);
-  assert.deepEqual([problem.status, problem.code], [502, "function_error"]);
-  assert.doesNotMatch(JSON.stringify(problem), /password|stack|index\.mjs/);
-  const record = await server.client.invocation(problem.invocationId ?? "");
-  assert.equal(record.error?.message, "the password is x");
-});
+const failures: [string, string, RegExp][] = [
+  ["throws", `throw new Error("the password is x");`, /^the password is x$/],
+  ["exits", "process.exit(9);", /exited with code 9/],
+];
+for (const [what, body, recorded] of failures) {
+  test(`a handler that ${what} is a 502 that tells its caller nothing of its inside`, async () => {
+    await deploy("broken", `export const handler = () => { ${body} };`);
+    const problem = await problemIn(await server.fetch("/f/broken"));
+    const { invocationId = "", ...told } = problem;
+    assert.deepEqual(told, {
+      type: "about:blank",
+      title: "The function failed",
+      status: 502,
+      code: "function_error",
+      detail: "Cannot answer: the invocation failed. See its record",
+    });
+    assert.match((await server.client.invocation(invocationId)).error?.message ?? "", recorded);
+  });
+}
 
 test("a handler that runs into its timeout is a 504, and one without room a 429", async () => {
   await deploy(
