@@ -11,6 +11,7 @@ import type { Schedule, ScheduleDetail, ScheduleSpecInput } from "../schema/sche
 import type { FunctionStatistics } from "../schema/statistics.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { linesOf } from "./lines.ts";
+import { asJson, baseOf, pathOf, type Query, withQuery } from "./request.ts";
 import { send, type SendOptions } from "./send.ts";
 
 export { ApiError, ConnectionError } from "./errors.ts";
@@ -56,8 +57,6 @@ export interface Page<T> {
   items: T[];
   next?: string;
 }
-
-type Query = Record<string, string | number | undefined>;
 
 /** How long anything but a run, a deployment or an upload may take. */
 const quickTimeoutMs = 30_000;
@@ -375,32 +374,4 @@ export class Client {
       { cause },
     );
   }
-}
-
-function baseOf(url: string): URL {
-  const base = URL.parse(url);
-  if (base?.protocol === "http:" || base?.protocol === "https:") return base;
-  throw new ConnectionError(
-    `Cannot reach Runlet at ${url}: it is no URL such as http://127.0.0.1:7070`,
-  );
-}
-
-function pathOf(...segments: readonly string[]): string {
-  return ["/v1", ...segments.map(encodeURIComponent)].join("/");
-}
-
-function asJson(method: string, value: unknown): SendOptions {
-  return {
-    method,
-    body: JSON.stringify(value),
-    headers: { "content-type": "application/json" },
-  };
-}
-
-function withQuery(path: string, query: Query): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) search.set(name, String(value));
-  }
-  return search.size === 0 ? path : `${path}?${search.toString()}`;
 }

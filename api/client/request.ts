@@ -1,0 +1,37 @@
+import { ConnectionError } from "./errors.ts";
+import type { SendOptions } from "./send.ts";
+
+/** What is asked for; what is undefined is left out. */
+export type Query = Record<string, string | number | undefined>;
+
+/** The base of a server. @throws ConnectionError if the text is no URL of one. */
+export function baseOf(url: string): URL {
+  const base = URL.parse(url);
+  if (base?.protocol === "http:" || base?.protocol === "https:") return base;
+  throw new ConnectionError(
+    `Cannot reach Runlet at ${url}: it is no URL such as http://127.0.0.1:7070`,
+  );
+}
+
+/** The path of what the segments name. */
+export function pathOf(...segments: readonly string[]): string {
+  return ["/v1", ...segments.map(encodeURIComponent)].join("/");
+}
+
+/** A request with a value as its body. */
+export function asJson(method: string, value: unknown): SendOptions {
+  return {
+    method,
+    body: JSON.stringify(value),
+    headers: { "content-type": "application/json" },
+  };
+}
+
+/** A path with what of the query is given. */
+export function withQuery(path: string, query: Query): string {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) search.set(name, String(value));
+  }
+  return search.size === 0 ? path : `${path}?${search.toString()}`;
+}
