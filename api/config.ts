@@ -59,6 +59,8 @@ export interface Config {
   readonly maxEventBytes: number;
   /** The largest event that is queued for a caller that does not wait. */
   readonly maxAsyncEventBytes: number;
+  /** Bound of an answer that is streamed. */
+  readonly maxStreamBytes: number;
   readonly maxCodeBytes: number;
   readonly shutdownTimeoutMs: number;
   readonly logLevel: string;
@@ -92,6 +94,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     queueTimeoutMs: values.RUNLET_QUEUE_TIMEOUT_MS,
     maxEventBytes: values.RUNLET_MAX_EVENT_BYTES,
     maxAsyncEventBytes: values.RUNLET_MAX_ASYNC_EVENT_BYTES,
+    maxStreamBytes: 200 * mebibyte,
     maxCodeBytes: values.RUNLET_MAX_CODE_BYTES,
     shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,
     logLevel: values.RUNLET_LOG_LEVEL,

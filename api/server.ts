@@ -164,6 +164,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     stocking,
     secrets,
     queue: { queueLimit, queueTimeoutMs },
+    maxStreamBytes: config.maxStreamBytes,
   });
   const clock = stack.use(
     new ScheduleClock({

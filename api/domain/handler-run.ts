@@ -8,11 +8,14 @@ import {
 import type {
   Guest,
   GuestAnswer,
+  GuestAnswerHead,
   GuestEvent,
+  GuestStreamedAnswer,
   GuestTask,
-  Reply,
 } from "../../runtime/guest/guest.ts";
+import type { Reply } from "../../runtime/guest/reply.ts";
 import type { Pool, PoolClass, PoolTaken } from "../../runtime/pool/pool.ts";
+import { AnswerStream } from "./answer-stream.ts";
 import { RunletError } from "./errors.ts";
 import { failureOfExit, type Outcome } from "./outcome.ts";
 import type { StoredVersion } from "./ports.ts";
@@ -23,6 +26,9 @@ export const loadTimeoutMs = 10_000;
 /** How many containers an invocation may be given because one had died before it ran anything. */
 const maxContainers = 3;
 
+/** The largest answer that is collected: what fits into one frame, as an answer that is not streamed has to. */
+const maxCollectedBytes = 64 * 1024 * 1024;
+
 export interface HandlerRunOptions {
   pool: Pool;
   poolClass: PoolClass;
@@ -32,7 +38,20 @@ export interface HandlerRunOptions {
   /** Loads the version into a container ahead of its next call. */
   load: (guest: Guest) => Promise<void>;
   onOutput?: OutputListener | undefined;
+  /** Bound of an answer that is streamed, in bytes. */
+  maxStreamBytes: number;
+  /**
+   * Told of a streamed answer as soon as it begins; its end is for who was told to let through. Without it, a
+   * streamed answer is an answer as any other once it is whole.
+   */
+  onStream?: ((begun: BegunAnswer) => void) | undefined;
   signal: AbortSignal;
+}
+
+/** An answer that is still being written. */
+export interface BegunAnswer extends GuestAnswerHead {
+  readonly start: PoolTaken["start"];
+  readonly stream: AnswerStream;
 }
 
 export type HandlerEvent = Omit<GuestEvent, "deadlineAtMs">;
@@ -139,12 +158,42 @@ class HandlerRun {
     if (reply.kind === "ended") {
       return wasAlive ? { ...this.#failed(reply, timeoutMs), runUs } : this.#drop();
     }
-    const facts = { ...this.#facts(), runUs, ...this.#release() };
-    if (reply.kind === "threw") return { ...facts, ...failureOf(reply, timeoutMs) };
-    return { ...facts, answer: reply.answer, answerBytes: reply.answer.body.length };
+    if (reply.kind === "threw") {
+      return { ...this.#facts(), runUs, ...this.#release(), ...failureOf(reply, timeoutMs) };
+    }
+    const { answer } = reply;
+    if ("stream" in answer) {
+      return { ...(await this.#stream(answer)), runUs: elapsedUs(runStart) };
+    }
+    return { ...this.#facts(), runUs, ...this.#release(), answer, answerBytes: answer.body.length };
   }
 
-  async send(event: HandlerEvent): Promise<Reply<GuestAnswer>> {
+  /** Hands on what the guest writes until it has written all. */
+  async #stream({ stream: source, ...head }: GuestStreamedAnswer): Promise<HandlerOutcome> {
+    const { version, maxStreamBytes, onStream } = this.#options;
+    const { guest, start } = this.#taken;
+    const { timeoutMs, idleTimeoutMs } = version.config;
+    const maxBytes = onStream === undefined ? maxCollectedBytes : maxStreamBytes;
+    const stream = new AnswerStream(source, { init: guest.init, maxBytes, idleTimeoutMs });
+    onStream?.({ ...head, start, stream });
+    const collected = onStream === undefined ? stream.collect() : undefined;
+    const end = await stream.fill();
+    const facts = { ...this.#facts(), answerBytes: stream.totalBytes };
+    if (end.kind === "cut") {
+      const { failure, exit } = end;
+      const finish = async (): Promise<Exit> => await guest.finish();
+      return { ...facts, failure, ...(exit && { exit }), end: finish };
+    }
+    if (end.kind === "ended") return { ...this.#failed(end, timeoutMs), ...facts };
+    const ended = { ...facts, ...this.#release() };
+    if (end.kind === "threw") return { ...ended, ...failureOf(end, timeoutMs) };
+    // What a caller was told of as it came is not told again.
+    if (collected === undefined) return { ...ended, answer: { ...head, body: Buffer.alloc(0) } };
+    stream.end();
+    return { ...ended, answer: { ...head, body: await collected } };
+  }
+
+  async send(event: HandlerEvent): Promise<Reply<GuestAnswer | GuestStreamedAnswer>> {
     const { timeoutMs } = this.#options.version.config;
     return await this.#taken.guest.invoke({ ...event, deadlineAtMs: Date.now() + timeoutMs });
   }

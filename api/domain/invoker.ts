@@ -1,16 +1,17 @@
 import type { Invocation } from "../schema/invocation.ts";
 import { eventType } from "./event.ts";
+import type { AnswerStream } from "./answer-stream.ts";
 import type { Functions } from "./functions.ts";
-import { type HandlerOutcome, runHandler } from "./handler-run.ts";
+import { type BegunAnswer, type HandlerOutcome, runHandler } from "./handler-run.ts";
 import type { Finished, Invocations, OnRecord, RunContext } from "./invocations.ts";
 import { LogTail } from "./log-tail.ts";
-import { invocationError } from "./outcome.ts";
+import { asFailure, invocationError } from "./outcome.ts";
 import { traceIdOf } from "../../store/trace-id.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { Pool } from "../../runtime/pool/pool.ts";
 import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.ts";
 import { poolClassOf } from "./pool-class.ts";
-import type { Guest, GuestTask } from "../../runtime/guest/guest.ts";
+import type { Guest, GuestAnswerHead, GuestTask } from "../../runtime/guest/guest.ts";
 import type { InvokeRequest as HttpRequest } from "../../runtime/guest/messages.ts";
 import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
@@ -29,6 +30,8 @@ export interface InvokerOptions {
   secrets: Secrets;
   /** How many may wait at a function's own bound, and how long. */
   queue: Omit<SchedulerOptions, "concurrency">;
+  /** Bound of an answer that is streamed, in bytes. */
+  maxStreamBytes: number;
 }
 
 export interface InvokeRequest {
@@ -55,11 +58,8 @@ export interface Call extends Omit<InvokeRequest, "name" | "qualifier"> {
 }
 
 /** What a function answered, as its caller gets it. */
-export interface Answer {
+export interface Answer extends GuestAnswerHead {
   readonly record: Invocation;
-  readonly status: number;
-  readonly contentType: string;
-  readonly headers: readonly (readonly [string, string])[];
   readonly body: Uint8Array;
   /** The answer is a program's output and was cut at the function's output bound. */
   readonly truncated: boolean;
@@ -67,6 +67,17 @@ export interface Answer {
   readonly logTail?: string | undefined;
   /** The answer is that of an earlier call with the same idempotency key. */
   readonly isReplayed?: boolean;
+}
+
+/** An answer that is still being written; the stream ends when the invocation is on record. */
+export interface StreamedAnswer extends GuestAnswerHead {
+  readonly record: Pick<Invocation, "id" | "functionVersion" | "start" | "traceId">;
+  readonly stream: AnswerStream;
+}
+
+/** One invocation as its run has to know it. */
+interface RunFacts extends RunContext {
+  readonly onStream: ((id: string, begun: BegunAnswer) => void) | undefined;
 }
 
 /** Invokes functions, whatever their runtime. */
@@ -95,6 +106,48 @@ export class Invoker {
 
   /** As {@link invoke}, of a version that was found already. */
   async call(version: StoredVersion, request: Call): Promise<Answer> {
+    return await this.#finish(version, request);
+  }
+
+  /**
+   * As {@link invoke}, but returns as soon as a streamed answer begins. Its end, and what breaks it off, is on
+   * record before the stream tells it. Who does not read it to its end aborts the signal.
+   */
+  async open({ name, qualifier, ...call }: InvokeRequest): Promise<Answer | StreamedAnswer> {
+    return await this.openVersion(this.#options.functions.resolve(name, qualifier), call);
+  }
+
+  /** As {@link open}, of a version that was found already. */
+  async openVersion(version: StoredVersion, request: Call): Promise<Answer | StreamedAnswer> {
+    const begun = Promise.withResolvers<Answer | StreamedAnswer>();
+    let stream: AnswerStream | undefined;
+    const onStream = (id: string, { start, ...answer }: BegunAnswer): void => {
+      const { traceId = traceIdOf(id) } = request;
+      stream = answer.stream;
+      begun.resolve({
+        ...answer,
+        record: { id, functionVersion: version.version, start, traceId },
+      });
+    };
+    const settle = async (): Promise<void> => {
+      try {
+        const answer = await this.#finish(version, request, onStream);
+        begun.resolve(answer);
+        stream?.end();
+      } catch (error) {
+        begun.reject(error);
+        stream?.end(asFailure(error));
+      }
+    };
+    void settle();
+    return await begun.promise;
+  }
+
+  async #finish(
+    version: StoredVersion,
+    request: Call,
+    onStream?: RunFacts["onStream"],
+  ): Promise<Answer> {
     const { invocations } = this.#options;
     const { runtime, image } = version.config;
     const isRaw = runtime === "command" || request.http !== undefined;
@@ -113,7 +166,7 @@ export class Invoker {
       },
       async (run) => {
         const watched = tail === undefined ? run : withTail(run, tail);
-        return await this.#run(version, { ...request, contentType }, watched);
+        return await this.#run(version, { ...request, contentType }, { ...watched, onStream });
       },
       {
         signal: request.signal,
@@ -133,9 +186,9 @@ export class Invoker {
   async #run(
     version: StoredVersion,
     request: Call,
-    { id, signal, onOutput }: RunContext,
+    { id, signal, onOutput, onStream }: RunFacts,
   ): Promise<HandlerOutcome> {
-    const { machine, pool, images, code, stocking, secrets } = this.#options;
+    const { machine, pool, images, code, stocking, secrets, maxStreamBytes } = this.#options;
     if (version.config.runtime === "command") {
       const image = await images.get(version.config.image);
       const { codeDigest } = version;
@@ -149,7 +202,9 @@ export class Invoker {
     const task = async (): Promise<GuestTask> => await stocking.task(version);
     const load = async (guest: Guest): Promise<void> => await stocking.load(guest, version);
     const poolClass = await poolClassOf(version.config, images);
-    return await runHandler({ pool, poolClass, version, task, load, onOutput, signal }, event);
+    const onBegun = onStream && ((begun: BegunAnswer): void => onStream(id, begun));
+    const about = { pool, poolClass, version, task, load, onOutput, maxStreamBytes, signal };
+    return await runHandler({ ...about, onStream: onBegun }, event);
   }
 
   /** The function's own bound, where it has one; a new version may bring another. */

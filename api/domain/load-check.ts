@@ -8,7 +8,9 @@ const shownOutputBytes = 16_384;
 
 /** Loads a function once without calling it. @throws `invalid_argument` with what the code did. */
 export async function checkLoad(
-  options: Omit<HandlerRunOptions, "version" | "load"> & { limits: FunctionConfig },
+  options: Pick<HandlerRunOptions, "pool" | "poolClass" | "task" | "signal"> & {
+    limits: FunctionConfig;
+  },
   name: string,
 ): Promise<void> {
   const { pool, poolClass, task, limits, signal } = options;

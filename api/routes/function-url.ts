@@ -1,4 +1,3 @@
-import type { HttpBindings } from "@hono/node-server";
 import { OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { InvocationError, RunletError } from "../domain/errors.ts";
@@ -7,7 +6,7 @@ import type { Invoker } from "../domain/invoker.ts";
 import { traceIdOfParent } from "../domain/trace.ts";
 import { allowReading, isPreflight, preflightAnswer } from "./cors.ts";
 import { functionAddress, httpRequest } from "./http-request.ts";
-import { respond } from "./invoke.ts";
+import { type NodeEnv, respond } from "./respond.ts";
 import { problemAnswers } from "./openapi.ts";
 import { problemResponse } from "./problem.ts";
 
@@ -22,12 +21,10 @@ export const describedMethods = [
   "patch",
 ] as const;
 
-type Env = { Bindings: HttpBindings };
-
 /** `/f/{function}`: HTTP as it comes, to functions that answer it themselves. */
-export function functionUrlRoutes(functions: Functions, invoker: Invoker): OpenAPIHono<Env> {
-  const router = new OpenAPIHono<Env>();
-  const serve = async (context: Context<Env>): Promise<Response> => {
+export function functionUrlRoutes(functions: Functions, invoker: Invoker): OpenAPIHono<NodeEnv> {
+  const router = new OpenAPIHono<NodeEnv>();
+  const serve = async (context: Context<NodeEnv>): Promise<Response> => {
     const { raw } = context.req;
     const { name, qualifier, prefix } = functionAddress(raw.url);
     const version = functions.resolve(name, qualifier);
@@ -37,8 +34,11 @@ export function functionUrlRoutes(functions: Functions, invoker: Invoker): OpenA
     const http = httpRequest(raw, context.env, prefix);
     const traceId = traceIdOfParent(context.req.header("traceparent"));
     const response = await invoker
-      .call(version, { event: await bodyOf(context), http, traceId, signal: raw.signal })
-      .then(respond, (error: unknown) => problemResponse(withoutInside(error), context));
+      .openVersion(version, { event: await bodyOf(context), http, traceId, signal: raw.signal })
+      .then(
+        (answer) => respond(answer, context),
+        (error: unknown) => problemResponse(withoutInside(error), context),
+      );
     if (cors !== undefined) allowReading(response, raw, cors);
     return response;
   };
@@ -67,7 +67,7 @@ function withoutInside(error: unknown): unknown {
 }
 
 /** A route that takes any method has no definition of its own in OpenAPI: each method stands for itself. */
-function describe(router: OpenAPIHono<Env>): void {
+function describe(router: OpenAPIHono<NodeEnv>): void {
   const target = z.string().openapi({ param: { name: "target", in: "path" }, example: "hello:3" });
   const path = z.string().openapi({ param: { name: "path", in: "path" }, example: "users/7" });
   for (const method of describedMethods) {

@@ -1,11 +1,12 @@
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
+import type { Env } from "hono";
 import packageJson from "../../package.json" with { type: "json" };
 import { problem } from "../schema/problem.ts";
 import { validationProblem } from "./problem.ts";
 
 /** A router whose requests are checked by their schemas, with problems as answers. */
-export function createRouter(): OpenAPIHono {
-  return new OpenAPIHono({
+export function createRouter<E extends Env = Env>(): OpenAPIHono<E> {
+  return new OpenAPIHono<E>({
     defaultHook: (result, context) =>
       result.success ? undefined : validationProblem(result.error, context),
   });

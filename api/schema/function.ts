@@ -46,6 +46,9 @@ export const functionConfig = z.strictObject({
   keepAliveMs: z.number().int().min(0).max(86_400_000).default(300_000).openapi({
     description: "How long an idle container is kept with isolation reuse",
   }),
+  idleTimeoutMs: z.number().int().min(1).max(900_000).optional().openapi({
+    description: "How long a function that streams its answer may write nothing of it",
+  }),
   concurrency: z.number().int().min(1).max(10_000).optional().openapi({
     description: "How many invocations of this function may run at once",
   }),
@@ -74,6 +77,9 @@ export const functionSpec = functionConfig
       if (spec.command === undefined) issue("command", "a command function needs a command");
       if (spec.handler !== undefined) issue("handler", "a command function has no handler");
       if (spec.http.public) issue("http", "a command function takes no HTTP requests");
+      if (spec.idleTimeoutMs !== undefined) {
+        issue("idleTimeoutMs", "a command function does not stream its answer");
+      }
     } else if (spec.runtime === "provided") {
       const isEmpty = spec.code === undefined && spec.command === undefined;
       if (isEmpty) issue("code", "a provided function needs code with a bootstrap, or a command");

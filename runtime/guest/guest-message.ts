@@ -7,12 +7,26 @@ import {
   headerValue as headerValuePattern,
   maxErrorTextLength,
   protocolVersion,
+  streamLimits,
 } from "./messages.ts";
 
 const id = z.string().min(1).max(128);
 
 const headerName = z.string().regex(headerNamePattern);
 const headerValue = z.string().max(answerLimits.headerValueLength).regex(headerValuePattern);
+
+const answerHead = {
+  id,
+  contentType: headerValue.min(1).max(answerLimits.contentTypeLength),
+  headers: z
+    .array(z.tuple([headerName, headerValue]))
+    .max(answerLimits.headers)
+    .optional(),
+};
+const status = z.number().int().min(200).max(599);
+
+/** HTTP lets no body follow these. */
+const bodilessStatuses: ReadonlySet<number> = new Set([204, 205, 304]);
 
 const markLength = 64;
 const errorText = z.string().max(maxErrorTextLength + markLength);
@@ -32,16 +46,14 @@ const guestMessage: z.ZodType<GuestMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("warmed") }),
   z.object({ type: z.literal("loaded"), loadUs: z.number().int().nonnegative() }),
   z.object({ type: z.literal("load_error"), error: guestError }),
+  z.object({ type: z.literal("result"), ...answerHead, status: status.optional() }),
   z.object({
-    type: z.literal("result"),
-    id,
-    contentType: headerValue.min(1).max(answerLimits.contentTypeLength),
-    status: z.number().int().min(200).max(599).optional(),
-    headers: z
-      .array(z.tuple([headerName, headerValue]))
-      .max(answerLimits.headers)
-      .optional(),
+    type: z.literal("start"),
+    ...answerHead,
+    status: status.refine((code) => !bodilessStatuses.has(code)).optional(),
   }),
+  z.object({ type: z.literal("chunk"), id }),
+  z.object({ type: z.literal("end"), id }),
   z.object({ type: z.literal("error"), id, error: guestError }),
 ]);
 
@@ -55,10 +67,15 @@ export function parseGuestMessage(header: unknown, bodyBytes: number): GuestMess
     const issue = parsed.error.issues[0];
     throw violation(`${issue?.path.join(".") || "header"}: ${issue?.message ?? "is unknown"}`);
   }
-  if (bodyBytes > 0 && parsed.data.type !== "result") {
+  if (!isBodyOf(parsed.data.type, bodyBytes)) {
     throw violation(`${parsed.data.type} comes with a body of ${bodyBytes} bytes`);
   }
   return parsed.data;
+}
+
+function isBodyOf(type: GuestMessage["type"], bodyBytes: number): boolean {
+  if (type === "result") return true;
+  return type === "chunk" ? bodyBytes > 0 && bodyBytes <= streamLimits.chunkBytes : bodyBytes === 0;
 }
 
 function violation(fact: string): RunletError {

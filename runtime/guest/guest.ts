@@ -8,14 +8,10 @@ import type { Capture } from "../container/stdio/capture.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
 import { Channel, type Received } from "./channel.ts";
-import type {
-  GuestError,
-  GuestMessage,
-  HostMessage,
-  InvokeRequest,
-  TaskEntry,
-} from "./messages.ts";
+import { GuestStream } from "./guest-stream.ts";
+import type { HostMessage, InvokeRequest, TaskEntry } from "./messages.ts";
 import { type GuestRuntime, runnerArgs } from "./program.ts";
+import { type Reply, unexpected } from "./reply.ts";
 
 export interface GuestOptions {
   runtime: GuestRuntime;
@@ -55,19 +51,22 @@ export interface GuestEvent {
   body: Uint8Array;
 }
 
-/** A handler's answer. */
-export interface GuestAnswer {
+/** What a handler says of its answer before the answer itself. */
+export interface GuestAnswerHead {
   readonly contentType: string;
   readonly status: number;
   readonly headers: readonly (readonly [string, string])[];
+}
+
+/** A handler's answer that came at once. */
+export interface GuestAnswer extends GuestAnswerHead {
   readonly body: Buffer;
 }
 
-/** What a guest came to when it was asked for something: an answer, a throw, or its own end. */
-export type Reply<T> =
-  | { readonly kind: "answered"; readonly answer: T }
-  | { readonly kind: "threw"; readonly error: GuestError }
-  | { readonly kind: "ended"; readonly exit: Exit };
+/** A handler's answer that is still being written. */
+export interface GuestStreamedAnswer extends GuestAnswerHead {
+  readonly stream: GuestStream;
+}
 
 /**
  * A container with a function runner as its first process. Ask one thing at a time. Its end is a reply like
@@ -200,15 +199,23 @@ export class Guest implements AsyncDisposable {
     });
   }
 
-  /** Calls the handler and waits for what it comes to. Its output up to then has been captured. */
-  async invoke({ body, contentType, request, ...event }: GuestEvent): Promise<Reply<GuestAnswer>> {
+  /**
+   * Calls the handler and waits for what it comes to, or for the beginning of that: a stream is to be read to its
+   * end before the guest is asked for anything else. Its output up to then has been captured.
+   */
+  async invoke({
+    body,
+    contentType,
+    request,
+    ...event
+  }: GuestEvent): Promise<Reply<GuestAnswer | GuestStreamedAnswer>> {
     const message = {
       type: "invoke",
       ...event,
       ...(contentType !== undefined && { contentType }),
       ...(request !== undefined && { request }),
     } as const;
-    return await this.#ask(message, body, (reply) => invocationReply(reply, event.id));
+    return await this.#ask(message, body, (reply) => this.#invocationReply(reply, event.id));
   }
 
   /**
@@ -265,6 +272,21 @@ export class Guest implements AsyncDisposable {
     return reply;
   }
 
+  #invocationReply(
+    { message, body }: Received,
+    id: string,
+  ): Reply<GuestAnswer | GuestStreamedAnswer> | undefined {
+    if (!("id" in message) || message.id !== id) return undefined;
+    if (message.type === "error") return { kind: "threw", error: message.error };
+    if (message.type !== "result" && message.type !== "start") return undefined;
+    const { contentType, status = 200, headers = [] } = message;
+    if (message.type === "result") {
+      return { kind: "answered", answer: { contentType, status, headers, body } };
+    }
+    const stream = new GuestStream(this.init, this.#channel, id);
+    return { kind: "answered", answer: { contentType, status, headers, stream } };
+  }
+
   async #readHello(): Promise<Received | undefined> {
     const first = await this.#channel.next();
     if (first !== undefined && first.message.type !== "hello")
@@ -274,22 +296,8 @@ export class Guest implements AsyncDisposable {
   }
 }
 
-function invocationReply({ message, body }: Received, id: string): Reply<GuestAnswer> | undefined {
-  if (message.type === "error" && message.id === id) return { kind: "threw", error: message.error };
-  if (message.type !== "result" || message.id !== id) return undefined;
-  const { contentType, status = 200, headers = [] } = message;
-  return { kind: "answered", answer: { contentType, status, headers, body } };
-}
-
 function ignore(): void {}
 
 function isGone(error: unknown): boolean {
   return error instanceof RunletError && error.code === "unavailable";
-}
-
-function unexpected(asked: string, got: GuestMessage): RunletError {
-  return new RunletError(
-    "protocol_violation",
-    `Cannot take the guest's ${got.type}: it is no answer to ${asked}`,
-  );
 }

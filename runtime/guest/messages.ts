@@ -13,6 +13,17 @@ export const answerLimits = { headers: 512, headerValueLength: 16 * 1024, conten
 export const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
 export const headerValue = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 
+/**
+ * Bounds of an answer that is written piece by piece. The window is four chunks: one for each place that a chunk
+ * may wait in on its way, so that guest, host and network work at once, and little enough that a thousand slow
+ * readers cost 256 MiB. A chunk costs more than its bytes, so that a flood of tiny ones is held back as well.
+ */
+export const streamLimits = {
+  windowBytes: 256 * 1024,
+  chunkBytes: 64 * 1024,
+  chunkCostBytes: 256,
+};
+
 /** Longest message or stack of an error in UTF-16 units, without the mark that stands for what was cut. */
 export const maxErrorTextLength = 64 * 1024;
 
@@ -71,8 +82,15 @@ export interface InvokeMessage {
   readonly request?: InvokeRequest;
 }
 
+/** Lets a guest whose answer is a stream send so many bytes more. */
+export interface CreditMessage {
+  readonly type: "credit";
+  readonly id: string;
+  readonly bytes: number;
+}
+
 /** All that the host says. */
-export type HostMessage = WarmMessage | LoadMessage | InvokeMessage;
+export type HostMessage = WarmMessage | LoadMessage | InvokeMessage | CreditMessage;
 
 /** How user code failed. */
 export interface GuestError {
@@ -115,18 +133,38 @@ export interface ResultMessage {
   readonly headers?: [string, string][] | undefined;
 }
 
-/** The handler failed. */
+/** The handler answers piece by piece: what follows is `chunk`s, and then `end` or `error`. */
+export interface StartMessage extends Omit<ResultMessage, "type"> {
+  readonly type: "start";
+}
+
+/** A piece of the answer: the body, which is never empty. */
+export interface ChunkMessage {
+  readonly type: "chunk";
+  readonly id: string;
+}
+
+/** The answer is whole. */
+export interface EndMessage {
+  readonly type: "end";
+  readonly id: string;
+}
+
+/** The handler failed, before or in the middle of its answer. */
 export interface ErrorMessage {
   readonly type: "error";
   readonly id: string;
   readonly error: GuestError;
 }
 
-/** All that a guest says; only a `result` has a body. */
+/** All that a guest says; only a `result` and a `chunk` have a body. */
 export type GuestMessage =
   | HelloMessage
   | WarmedMessage
   | LoadedMessage
   | LoadErrorMessage
   | ResultMessage
+  | StartMessage
+  | ChunkMessage
+  | EndMessage
   | ErrorMessage;

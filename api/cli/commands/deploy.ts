@@ -21,6 +21,7 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   secret?: Record<string, string>;
   isolation?: "fresh" | "reuse";
   keepAliveMs?: number;
+  idleTimeoutMs?: number;
   concurrency?: number;
   queueLimit?: number;
   provisioned?: number;
@@ -61,6 +62,7 @@ export function deployCommand(): TrailingCommand {
     )
     .option("--secret <NAME=secret>", "environment variable from a secret, repeatable", secretEntry)
     .option("--keep-alive-ms <n>", "with reuse, how long an idle container is kept", wholeNumber)
+    .option("--idle-timeout-ms <n>", "how long a streamed answer may pause", wholeNumber)
     .option("--concurrency <n>", "how many invocations may run at once", wholeNumber)
     .option("--queue-limit <n>", "how many invocations may wait for room", wholeNumber)
     .option("--provisioned <n>", "how many containers are kept started", wholeNumber)
@@ -69,7 +71,7 @@ export function deployCommand(): TrailingCommand {
   return withServer(withLimits(command), examples).action(
     async (path: string | undefined, options: DeployOptions) => {
       const { runtime, handler, secret: secrets, isolation } = options;
-      const { keepAliveMs, concurrency, queueLimit, provisioned } = options;
+      const { keepAliveMs, idleTimeoutMs, concurrency, queueLimit, provisioned } = options;
       if (path === undefined && !command.trailing?.length) {
         command.error("expected a file or a directory, or a command after --");
       }
@@ -80,6 +82,7 @@ export function deployCommand(): TrailingCommand {
         secrets,
         isolation,
         keepAliveMs,
+        idleTimeoutMs,
         concurrency,
         queueLimit,
         provisioned,

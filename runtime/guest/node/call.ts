@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { InvokeMessage, LoadMessage } from "../messages.ts";
-import { type Answer, encodeAnswer } from "./answer.ts";
+import { type Answer, encodeAnswer, type StreamedAnswer } from "./answer.ts";
 import { makeContext } from "./context.ts";
 import { decodeEvent, makeRequest } from "./event.ts";
 import type { Handler } from "./handler.ts";
@@ -18,7 +18,7 @@ export async function callHandler(
   { load, handler }: Task,
   invoke: InvokeMessage,
   event: Buffer,
-): Promise<Answer> {
+): Promise<Answer | StreamedAnswer> {
   const context = makeContext(load, invoke);
   if (handler.kind === "fetch") {
     return await encodeAnswer(await handler.call(makeRequest(invoke, event), context));

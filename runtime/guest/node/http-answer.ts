@@ -1,6 +1,7 @@
 import { Buffer } from "node:buffer";
 import { answerLimits, headerName, headerValue } from "../messages.ts";
-import { type Answer, encodeAnswer } from "./answer.ts";
+import { type Answer, encodeAnswer, type StreamedAnswer } from "./answer.ts";
+import { chunksOf, sourceOf } from "./chunks.ts";
 
 const { entries } = Object;
 
@@ -18,7 +19,7 @@ interface HttpAnswer {
  * text as it is and called JSON, all else as an event's answer.
  * @throws TypeError for an object that no answer can be made of.
  */
-export async function encodeHttpAnswer(value: unknown): Promise<Answer> {
+export async function encodeHttpAnswer(value: unknown): Promise<Answer | StreamedAnswer> {
   if (typeof value === "string") return { contentType: json, body: Buffer.from(value) };
   if (!isHttpAnswer(value)) return await encodeAnswer(value);
   const { statusCode, body, isBase64Encoded } = value;
@@ -26,15 +27,16 @@ export async function encodeHttpAnswer(value: unknown): Promise<Answer> {
   if (!Number.isInteger(status) || status < 200 || status > 599) {
     throw unfit("its statusCode is not a whole number from 200 to 599");
   }
-  const text = body ?? "";
-  if (typeof text !== "string") throw unfit("its body is not a string");
   const headers = headersOf(value);
-  return {
-    contentType: headers.find(([name]) => name === "content-type")?.[1] ?? json,
-    status,
-    headers,
-    body: Buffer.from(text, isBase64Encoded === true ? "base64" : "utf8"),
-  };
+  const contentType = headers.find(([name]) => name === "content-type")?.[1] ?? json;
+  const content = body ?? "";
+  if (typeof content === "string") {
+    const bytes = Buffer.from(content, isBase64Encoded === true ? "base64" : "utf8");
+    return { contentType, status, headers, body: bytes };
+  }
+  const source = sourceOf(Object(content) as object);
+  if (source === undefined) throw unfit("its body is neither a string nor a stream");
+  return { contentType, status, headers, chunks: chunksOf([], source) };
 }
 
 const json = "application/json";

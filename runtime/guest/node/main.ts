@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import type { InvokeMessage, LoadMessage } from "../messages.ts";
-import type { Answer } from "./answer.ts";
+import type { Answer, StreamedAnswer } from "./answer.ts";
 import { callHandler, type Task } from "./call.ts";
 import { loadHandler } from "./handler.ts";
 import { hideEvalGlobals, ownStdio } from "./process.ts";
@@ -34,7 +34,7 @@ class HandlerWork implements Work {
     this.#task = { load, handler: await loadHandler(root, load.files, load.handler) };
   }
 
-  async invoke(invoke: InvokeMessage, event: Buffer): Promise<Answer> {
+  async invoke(invoke: InvokeMessage, event: Buffer): Promise<Answer | StreamedAnswer> {
     if (this.#task === undefined) throw new Error("Cannot call a handler: none is loaded");
     return await callHandler(this.#task, invoke, event);
   }

@@ -3,6 +3,7 @@ import { Socket } from "node:net";
 import { isRunletError } from "../../errors.ts";
 import { defaultFrameLimits, encodeFrame, type Frame, FrameDecoder } from "../frame.ts";
 import {
+  type CreditMessage,
   defaultTaskRoot,
   type GuestMessage,
   type HostMessage,
@@ -13,8 +14,9 @@ import {
   type WarmMessage,
 } from "../messages.ts";
 import type { GuestRuntime } from "../program.ts";
-import type { Answer } from "./answer.ts";
+import type { Answer, StreamedAnswer } from "./answer.ts";
 import { describeLoadError, describeThrown } from "./failure.ts";
+import { Outflow } from "./outflow.ts";
 import { writeTask } from "./task.ts";
 
 const channelDescriptor = 3;
@@ -34,7 +36,7 @@ export interface Work {
   warm(): Promise<void>;
   /** Makes the code that stands in `root` ready for its first event. */
   load(load: LoadMessage, root: string): Promise<void>;
-  invoke(invoke: InvokeMessage, event: Buffer): Promise<Answer>;
+  invoke(invoke: InvokeMessage, event: Buffer): Promise<Answer | StreamedAnswer>;
 }
 
 /** The guest's side of the protocol, whatever the code is written in. */
@@ -50,6 +52,8 @@ export class Runner {
   #isLoaded = false;
   /** The invocation whose handler runs. */
   #running: string | undefined;
+  /** The way out of its answer, where that is a stream. */
+  #outflow: Outflow | undefined;
 
   constructor(write: (chunk: Uint8Array) => void, work: Work) {
     this.#write = write;
@@ -81,12 +85,19 @@ export class Runner {
     try {
       this.#decoder.push(chunk);
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
-        this.#frames.push(frame);
+        if (!this.#isCredit(frame)) this.#frames.push(frame);
       }
     } catch (error) {
       giveUp((error as Error).message);
     }
     await this.#workOff();
+  }
+
+  /** Credit is for the invocation that runs, which the frames behind it wait for; it may cross the answer's end. */
+  #isCredit({ header }: Frame): boolean {
+    const message = this.#isLoaded ? asCredit(header) : undefined;
+    if (message !== undefined && message.id === this.#running) this.#outflow?.grant(message.bytes);
+    return message !== undefined;
   }
 
   /** Tells the host about an error that ends the process while a handler runs. */
@@ -141,7 +152,9 @@ export class Runner {
     const { id } = invoke;
     this.#running = id;
     try {
-      const { body, ...about } = await this.#work.invoke(invoke, event);
+      const answer = await this.#work.invoke(invoke, event);
+      if ("chunks" in answer) return await this.#stream(id, answer);
+      const { body, ...about } = answer;
       this.#send({ type: "result", id, ...about }, body);
     } catch (thrown) {
       const error = describeThrown(thrown);
@@ -149,7 +162,16 @@ export class Runner {
       this.#sendError(id, isTooLarge ? { ...error, name: "AnswerTooLarge" } : error);
     } finally {
       this.#running = undefined;
+      this.#outflow = undefined;
     }
+  }
+
+  async #stream(id: string, { chunks, ...about }: StreamedAnswer): Promise<void> {
+    const outflow = new Outflow((piece) => this.#send({ type: "chunk", id }, piece));
+    this.#outflow = outflow;
+    this.#send({ type: "start", id, ...about });
+    for await (const bytes of chunks) await outflow.write(bytes);
+    this.#send({ type: "end", id });
   }
 
   #sendError(id: string, error: ReturnType<typeof describeThrown>): void {
@@ -161,13 +183,19 @@ export class Runner {
   }
 }
 
-function asHostMessage(header: Frame["header"]): HostMessage | undefined {
+function asHostMessage(header: Frame["header"]): Exclude<HostMessage, CreditMessage> | undefined {
   const isLoad = Array.isArray(header["files"]) && typeof header["env"] === "object";
   if (header["type"] === "load" && isLoad) return header as unknown as LoadMessage;
   if (header["type"] === "warm") return header as unknown as WarmMessage;
   const isInvoke = typeof header["id"] === "string" && typeof header["deadlineAtMs"] === "number";
   if (header["type"] === "invoke" && isInvoke) return header as unknown as InvokeMessage;
   return undefined;
+}
+
+function asCredit(header: Frame["header"]): CreditMessage | undefined {
+  const { type, id, bytes } = header;
+  const isWhole = typeof id === "string" && typeof bytes === "number";
+  return type === "credit" && isWhole ? { type, id, bytes } : undefined;
 }
 
 function giveUp(fact: string): never {

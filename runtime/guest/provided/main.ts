@@ -1,6 +1,6 @@
 import type { Buffer } from "node:buffer";
 import { constants } from "node:os";
-import type { Answer } from "../node/answer.ts";
+import type { Answer, StreamedAnswer } from "../node/answer.ts";
 import { Runner, type Work } from "../node/runner.ts";
 import type { InvokeMessage, LoadMessage } from "../messages.ts";
 import { type ProgramEnd, startProgram } from "./bootstrap.ts";
@@ -47,7 +47,7 @@ class ProgramWork implements Work {
     await this.#exchange.ready();
   }
 
-  async invoke(invoke: InvokeMessage, event: Buffer): Promise<Answer> {
+  async invoke(invoke: InvokeMessage, event: Buffer): Promise<Answer | StreamedAnswer> {
     if (this.#loaded === undefined) throw new Error("Cannot ask a program: none is started");
     const answer = await this.#exchange.invoke(makeDelivery(this.#loaded, invoke, event));
     return invoke.request === undefined ? answer : await httpAnswerOf(answer);

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { answerLimits } from "../messages.ts";
-import type { Answer } from "../node/answer.ts";
+import type { Answer, StreamedAnswer } from "../node/answer.ts";
 import { encodeHttpAnswer } from "../node/http-answer.ts";
 import { Refusal } from "./refusal.ts";
 import { reportedError } from "./reported-error.ts";
@@ -47,7 +47,7 @@ export async function answerOf(request: IncomingMessage, body: Buffer): Promise<
 }
 
 /** The caller's answer of an HTTP request that was handed on as an event. @throws TypeError for one that is none. */
-export async function httpAnswerOf(answer: Answer): Promise<Answer> {
+export async function httpAnswerOf(answer: Answer): Promise<Answer | StreamedAnswer> {
   if (answer.status !== undefined || !answer.contentType.startsWith(json)) return answer;
   return await encodeHttpAnswer(parsed(answer.body));
 }

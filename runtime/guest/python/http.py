@@ -2,6 +2,7 @@
 
 import json
 
+from .outflow import is_stream
 from .values import encode_answer
 
 MAX_HEADERS = 512
@@ -60,7 +61,7 @@ def make_http_event(request, body, context):
 
 
 def encode_http_answer(value):
-    """Status, headers, content type and bytes of what a handler made of a request."""
+    """Status, headers, content type and bytes, or stream, of what a handler made of a request."""
     if isinstance(value, str):
         return None, None, JSON_TYPE, value.encode("utf-8")
     if not isinstance(value, dict) or "statusCode" not in value:
@@ -70,10 +71,13 @@ def encode_http_answer(value):
     body = value.get("body")
     if body is None:
         body = ""
-    if not isinstance(body, str):
-        raise unfit("its body is not a string")
+    is_whole = isinstance(body, str)
+    if not is_whole and not is_stream(body):
+        raise unfit("its body is neither a string nor a stream")
     headers = headers_of(value)
     content_type = next((text for name, text in headers if name == "content-type"), JSON_TYPE)
+    if not is_whole:
+        return status, headers, content_type, body
     if value.get("isBase64Encoded") is True:
         import base64
 

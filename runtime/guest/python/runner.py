@@ -9,6 +9,7 @@ from .context import Context
 from .failure import describe
 from .handler import load_handler
 from .http import encode_http_answer, make_http_event
+from .outflow import Outflow, is_credit, is_stream
 from .task import write_task
 from .values import decode_event, encode_answer
 from .warm import warm_up
@@ -47,6 +48,8 @@ class Runner:
                 # After a failed load there is nothing to call, and the host knows.
                 if self._handler is not None:
                     self.invoke(header, body)
+            elif self._load is not None and is_credit(header):
+                pass  # It crossed the end of the answer that it was for.
             else:
                 self._channel.give_up("unexpected message %s" % kind)
 
@@ -70,7 +73,11 @@ class Runner:
 
     def invoke(self, header, body):
         try:
-            self._channel.send(*self.answer(header, body))
+            result, answer = self.answer(header, body)
+            if is_stream(answer):
+                self.stream(result, answer)
+            else:
+                self._channel.send(result, answer)
         except (SystemExit, KeyboardInterrupt):
             raise
         except BaseException as error:
@@ -94,6 +101,15 @@ class Runner:
     def call(self, event, context):
         value = self._handler(event, context)
         return self.wait_for(value) if hasattr(value, "__await__") else value
+
+    def stream(self, result, chunks):
+        outflow = Outflow(self._channel, result)
+        if hasattr(chunks, "__aiter__"):
+            self.wait_for(outflow.write_all(chunks))
+        else:
+            for chunk in chunks:
+                outflow.write(chunk)
+        outflow.end()
 
     def wait_for(self, awaitable):
         """One event loop for all invocations: clients that user code keeps are bound to it."""

@@ -2,6 +2,8 @@
 
 import json
 
+from .outflow import is_stream
+
 
 class InvalidEvent(Exception):
     pass
@@ -24,9 +26,11 @@ def decode_event(content_type, body, _parse=json.loads):
 def encode_answer(
     value, _encode=json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 ):
-    """Content type and bytes of what a handler returned."""
+    """Content type and bytes of what a handler returned. A stream is as it is: its first chunk tells its type."""
     if isinstance(value, str):
         return "text/plain; charset=utf-8", value.encode("utf-8")
     if isinstance(value, (bytes, bytearray, memoryview)):
         return "application/octet-stream", bytes(value)
+    if is_stream(value):
+        return None, value
     return "application/json", _encode(value).encode("utf-8")

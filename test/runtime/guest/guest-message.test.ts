@@ -22,6 +22,8 @@ const accepted: object[] = [
       ["set-cookie", ""],
     ],
   },
+  { ...result, type: "start", status: 201 },
+  { type: "end", id: "a" },
   { type: "error", id: "a", error },
 ];
 for (const message of accepted) {
@@ -48,6 +50,8 @@ const refused: unknown[] = [
   { type: "error", id: "", error },
   { type: "error", error },
   { ...result, id: "x".repeat(129) },
+  { ...result, type: "start", status: 204 },
+  { type: "end" },
   { ...result, contentType: "" },
   { ...result, contentType: "text/plain\r\nset-cookie: a" },
   { ...result, status: 99 },
@@ -72,12 +76,23 @@ for (const message of refused) {
   });
 }
 
-test("only a result has a body", () => {
+test("a result has a body, and most have none", () => {
   assert.deepEqual(parseGuestMessage(result, 10), result);
   assert.throws(
     () => parseGuestMessage({ type: "loaded", loadUs: 1 }, 1),
     (thrown) => isRunletError(thrown, "protocol_violation"),
   );
+});
+
+test("a chunk has a body that is neither empty nor too long", () => {
+  const chunk = { type: "chunk", id: "a" };
+  for (const bytes of [1, 65_536]) assert.deepEqual(parseGuestMessage(chunk, bytes), chunk);
+  for (const bytes of [0, 65_537]) {
+    assert.throws(
+      () => parseGuestMessage(chunk, bytes),
+      (thrown) => isRunletError(thrown, "protocol_violation"),
+    );
+  }
 });
 
 test("what is not of the protocol is left out", () => {

@@ -170,7 +170,7 @@ for (const runtime of runtimes) {
   const wrong: [string, RegExp][] = [
     ["({'statusCode': 99})", /statusCode/],
     ["({'statusCode': 'ok'})", /statusCode/],
-    ["({'statusCode': 200, 'body': {'a': 1}})", /its body is not a string/],
+    ["({'statusCode': 200, 'body': {'a': 1}})", /its body is neither a string nor a stream/],
     ["({'statusCode': 200, 'headers': {'a b': '1'}})", /its header "a b"/],
     ["({'statusCode': 200, 'headers': {'a': '1\\r\\nb: 2'}})", /its header "a"/],
     ["({'statusCode': 200, 'cookies': ['é€']})", /its header "set-cookie"/],

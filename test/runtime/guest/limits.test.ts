@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Exit } from "../../../runtime/container/exit.ts";
-import { Guest, type Reply } from "../../../runtime/guest/guest.ts";
+import { Guest } from "../../../runtime/guest/guest.ts";
+import type { Reply } from "../../../runtime/guest/reply.ts";
 import { ImageStore } from "../../../runtime/image/image-store.ts";
 import { Machine } from "../../../runtime/machine.ts";
 import { cgroupsOf } from "../../support/sandboxes.ts";
