@@ -166,19 +166,6 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     queue: { queueLimit, queueTimeoutMs },
     maxStreamBytes: config.maxStreamBytes,
   });
-  const clock = stack.use(
-    new ScheduleClock({
-      store: scheduleStore,
-      dispatch: async ({ functionName, qualifier, contentType, event }, signal) =>
-        void (await invoker.invoke({ name: functionName, qualifier, contentType, event, signal })),
-      onMissed: ({ name, missedCount, runAtUs }) =>
-        log.warn(
-          { schedule: name, missed: missedCount, runsNow: runAtUs !== null },
-          "due times of a schedule passed without a run",
-        ),
-      onError,
-    }),
-  );
   const eventQueue = new RecordedEventQueue(new EventStore(database), writer);
   const dispatcher = new Dispatcher({
     queue: eventQueue,
@@ -188,6 +175,26 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     concurrency: Math.max(1, concurrency - 1),
     onError,
   });
+  const events = new Events({
+    queue: eventQueue,
+    functions,
+    invocations,
+    maxEventBytes: config.maxAsyncEventBytes,
+    onAccepted: () => dispatcher.wake(),
+  });
+  const clock = stack.use(
+    new ScheduleClock({
+      store: scheduleStore,
+      dispatch: async ({ functionName: name, eventId: id, event: body, scheduleName, ...call }) =>
+        void (await events.accept({ ...call, name, id, body, source: `schedule:${scheduleName}` })),
+      onMissed: ({ name, missedCount, runAtUs }) =>
+        log.warn(
+          { schedule: name, missed: missedCount, runsNow: runAtUs !== null },
+          "due times of a schedule passed without a run",
+        ),
+      onError,
+    }),
+  );
   const app = createApp({
     functions,
     invocations,
@@ -199,13 +206,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       functions,
       invoker,
     }),
-    events: new Events({
-      queue: eventQueue,
-      functions,
-      invocations,
-      maxEventBytes: config.maxAsyncEventBytes,
-      onAccepted: () => dispatcher.wake(),
-    }),
+    events,
     executor: new Executor({
       invocations,
       machine,

@@ -60,7 +60,8 @@ export interface Migration {
  *   revision        counts the changes
  *   anchored_at_us  what a rate counts from
  *   next_at_us      the next due time; null while paused, and where none comes any more
- *   last_at_us, last_status, last_error        the due time that was handed over last, and what came of it
+ *   last_at_us, last_error        the due time that was claimed last, and why it was refused
+ *   last_status     accepting | accepted | failed
  *   missed_at_us, missed_count                 the last due times that passed without a run
  *   created_at_us, updated_at_us
  *   event           BLOB, last
@@ -206,6 +207,7 @@ export const released: readonly Migration[] = [
 
       CREATE INDEX schedules_by_function ON schedules (function_name, name);
       CREATE INDEX schedules_by_next_at ON schedules (next_at_us) WHERE next_at_us IS NOT NULL;
+      CREATE INDEX schedules_accepting ON schedules (name) WHERE last_status = 'accepting';
 
       CREATE TABLE events (
         id TEXT NOT NULL UNIQUE,

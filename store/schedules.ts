@@ -32,7 +32,6 @@ export interface ScheduleClaim {
   readonly nextAtUs: number | null;
   /** The due time that is handed over now; null where it is skipped. */
   readonly runAtUs: number | null;
-  readonly runStatus: string;
   /** How many due times passed without a run of their own. */
   readonly missedCount: number;
   readonly atUs: number;
@@ -48,22 +47,21 @@ export class ScheduleStore {
   readonly #delete: Sqlite.Statement<[string]>;
   readonly #due: Sqlite.Statement<[number, number], ScheduleRow>;
   readonly #firstDue: Sqlite.Statement<[], number | null>;
-  readonly #begin: Sqlite.Statement<[object]>;
   readonly #settle: Sqlite.Statement<[object]>;
-  readonly #withLastStatus: Sqlite.Statement<[string], ScheduleRow>;
+  readonly #accepting: Sqlite.Statement<[], ScheduleRow>;
 
   constructor({ connection }: Database) {
     const move = connection.prepare<[ScheduleClaim]>(
       `UPDATE schedules SET next_at_us = @nextAtUs,
+         last_at_us = ifnull(@runAtUs, last_at_us),
+         last_status = iif(@runAtUs IS NULL, last_status, 'accepting'),
+         last_error = iif(@runAtUs IS NULL, last_error, NULL),
          missed_at_us = iif(@missedCount > 0, @atUs, missed_at_us),
          missed_count = iif(@missedCount > 0, @missedCount, missed_count)
        WHERE name = @name`,
     );
     const claim = connection.transaction((claims: readonly ScheduleClaim[]) => {
-      for (const each of claims) {
-        move.run(each);
-        if (each.runAtUs !== null) this.begin(each.name, each.runAtUs, each.runStatus);
-      }
+      for (const each of claims) move.run(each);
     });
     this.#claim = (claims) => claim.immediate(claims);
     this.#put = connection.prepare(
@@ -92,16 +90,12 @@ export class ScheduleStore {
         "SELECT min(next_at_us) FROM schedules WHERE next_at_us IS NOT NULL",
       )
       .pluck();
-    this.#begin = connection.prepare(
-      `UPDATE schedules SET last_at_us = @dueAtUs, last_status = @status, last_error = NULL
-       WHERE name = @name`,
-    );
     this.#settle = connection.prepare(
       `UPDATE schedules SET last_status = @status, last_error = @error
-       WHERE name = @name AND last_at_us = @dueAtUs`,
+       WHERE name = @name AND last_at_us = @dueAtUs AND last_status = 'accepting'`,
     );
-    this.#withLastStatus = connection.prepare(
-      `SELECT ${columns} FROM schedules WHERE last_status = ? ORDER BY name`,
+    this.#accepting = connection.prepare(
+      `SELECT ${columns} FROM schedules WHERE last_status = 'accepting'`,
     );
   }
 
@@ -144,17 +138,12 @@ export class ScheduleStore {
     return this.#firstDue.get() ?? undefined;
   }
 
-  /** Moves due times on and notes what is handed over, all of it or nothing. */
+  /** Moves due times on and notes which are to be handed over, all of it or nothing. */
   claim(claims: readonly ScheduleClaim[]): void {
     this.#claim(claims);
   }
 
-  /** Notes that the due time `dueAtUs` is handed over. */
-  begin(name: string, dueAtUs: number, status: string): void {
-    this.#begin.run({ name, dueAtUs, status });
-  }
-
-  /** Notes what came of a due time, unless a later one was handed over meanwhile. */
+  /** Notes what came of handing over a due time that was claimed. */
   settle(
     name: string,
     dueAtUs: number,
@@ -163,9 +152,9 @@ export class ScheduleStore {
     this.#settle.run({ name, dueAtUs, status, error });
   }
 
-  /** The schedules whose last due time has this status. */
-  withLastStatus(status: string): ScheduleRow[] {
-    return this.#withLastStatus.all(status);
+  /** The schedules with a due time that is claimed and not known to be handed over. */
+  accepting(): ScheduleRow[] {
+    return this.#accepting.all();
   }
 }
 

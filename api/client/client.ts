@@ -239,8 +239,8 @@ export class Client {
     return await this.#turnSchedule(name, "resume");
   }
 
-  /** Begins a run of a schedule now, beside its due times. */
-  async runSchedule(name: string): Promise<ScheduleDetail> {
+  /** Queues a schedule's event now, beside its due times. */
+  async runSchedule(name: string): Promise<AcceptedEvent> {
     return await this.#turnSchedule(name, "run");
   }
 
@@ -283,7 +283,7 @@ export class Client {
     await this.#send(pathOf("images", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
   }
 
-  async #turnSchedule(name: string, verb: string): Promise<ScheduleDetail> {
+  async #turnSchedule<T>(name: string, verb: string): Promise<T> {
     const options = { method: "POST", timeoutMs: quickTimeoutMs };
     return await this.#read(await this.#send(pathOf("schedules", name, verb), options));
   }

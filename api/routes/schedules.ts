@@ -1,6 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Schedules } from "../domain/schedules/schedules.ts";
 import { scheduleName } from "../schema/common.ts";
+import { acceptedEvent } from "../schema/event.ts";
 import { scheduleDetail, scheduleFilter, schedulePage, scheduleSpec } from "../schema/schedule.ts";
 import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
 
@@ -40,7 +41,7 @@ const list = createRoute({
 const remove = createRoute({
   method: "delete",
   path: "/{name}",
-  summary: "Delete a schedule; runs that it began go on",
+  summary: "Delete a schedule; events that it handed over run",
   request: { params },
   responses: { 204: { description: "Deleted" }, ...problemAnswers },
 });
@@ -66,7 +67,13 @@ const run = createRoute({
   path: "/{name}/run",
   summary: "Run a schedule now, beside its due times",
   request: { params },
-  responses: { 202: jsonAnswer(scheduleDetail, "The run has begun"), ...problemAnswers },
+  responses: {
+    202: {
+      ...jsonAnswer(acceptedEvent, "The event is queued"),
+      headers: z.object({ Location: z.string() }),
+    },
+    ...problemAnswers,
+  },
 });
 
 /** `/v1/schedules`. */
@@ -89,5 +96,8 @@ export function scheduleRoutes(schedules: Schedules): OpenAPIHono {
     .openapi(resume, (context) =>
       context.json(schedules.resume(context.req.valid("param").name), 200),
     )
-    .openapi(run, (context) => context.json(schedules.run(context.req.valid("param").name), 202));
+    .openapi(run, async (context) => {
+      const eventId = await schedules.run(context.req.valid("param").name);
+      return context.json({ eventId }, 202, { location: `/v1/events/${eventId}` });
+    });
 }

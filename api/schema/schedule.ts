@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { functionName, momentUs, pageLimit, pageOf, scheduleName } from "./common.ts";
+import { eventId, functionName, momentUs, pageLimit, pageOf, scheduleName } from "./common.ts";
 
 const settings = {
   function: functionName,
@@ -48,11 +48,14 @@ export const schedule = z
     last: z
       .object({
         dueAtUs: momentUs,
-        status: z.enum(["running", "succeeded", "failed"]),
-        error: z.string().optional(),
+        eventId,
+        status: z.enum(["accepting", "accepted", "failed"]),
+        error: z.string().optional().openapi({ description: "Why there is no event" }),
       })
       .optional()
-      .openapi({ description: "The due time that was handed over last, and what came of it" }),
+      .openapi({
+        description: "The due time that came last; what its event came to is to be seen there",
+      }),
     lastMissed: z
       .object({
         count: z.number().int().positive().openapi({ description: "1000 stands for that or more" }),

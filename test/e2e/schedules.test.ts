@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Client } from "../../api/client/client.ts";
 import type { FunctionSpecInput } from "../../api/schema/function.ts";
+import { eventIdOf } from "../../api/domain/schedules/event-id.ts";
 import type { Invocation } from "../../api/schema/invocation.ts";
 import type { ScheduleDetail, ScheduleSpecInput } from "../../api/schema/schedule.ts";
 import { nowUs } from "../../runtime/clock.ts";
 import { poll } from "../../runtime/deadline.ts";
 import { startChildServer } from "../support/child-server.ts";
+import { eventIn } from "../support/events.ts";
 import { problemOf } from "../support/problem.ts";
 import { runningInvocation } from "../support/running.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -35,8 +37,9 @@ test("a schedule invokes its function with its event at each due time", async ()
   assert.deepEqual(JSON.parse(stdout), event);
   const gaps = runs.slice(1).map((run, index) => (runs[index]?.queuedAtUs ?? 0) - run.queuedAtUs);
   for (const gap of gaps) assert.ok(Math.abs(gap - 1_000_000) < 900_000, `${gap} us apart`);
-  const { last } = await lastSettled("each");
-  assert.equal(last?.status, "succeeded");
+  const { last } = await lastSettled(client, "each");
+  assert.equal(last?.status, "accepted");
+  assert.equal((await eventIn(client, last?.eventId ?? "", "succeeded")).source, "schedule:each");
   assert.ok((last?.dueAtUs ?? Infinity) <= nowUs());
   await client.removeSchedule("each");
 });
@@ -94,26 +97,37 @@ test("a paused schedule has no due times, stays paused when it is replaced, and 
   assert.deepEqual([resumed.state, resumed.nextAtUs.length], ["active", 3]);
 });
 
-test("a schedule that is run now runs once more and keeps its due times, also while it is paused", async () => {
+test("a schedule that is run now queues its event once more and keeps its due times, also while it is paused", async () => {
   await client.deploy("text", echo);
   const spec = { ...yearly, function: "text", event: "plain", contentType: "text/plain" };
   const { nextAtUs } = await client.putSchedule("now", spec);
-  assert.equal((await client.runSchedule("now")).last?.status, "running");
-  const [run] = await invoked("text", 1);
-  assert.equal((await client.invocation(run?.id ?? "")).stdout, "plain");
-  assert.deepEqual((await lastSettled("now")).nextAtUs, nextAtUs);
+  const response = await server.fetch("/v1/schedules/now/run", { method: "POST" });
+  const { eventId } = (await response.json()) as { eventId: string };
+  assert.deepEqual(
+    [response.status, response.headers.get("location")],
+    [202, `/v1/events/${eventId}`],
+  );
+  const { source, invocations } = await eventIn(client, eventId, "succeeded");
+  assert.equal(source, "schedule:now");
+  assert.equal((await client.invocation(invocations[0]?.invocationId ?? "")).stdout, "plain");
+  const unchanged = await client.getSchedule("now");
+  assert.deepEqual([unchanged.nextAtUs, unchanged.last], [nextAtUs, undefined]);
   await client.pauseSchedule("now");
-  await client.runSchedule("now");
-  await invoked("text", 2);
+  await eventIn(client, (await client.runSchedule("now")).eventId, "succeeded");
 });
 
-test("a run that fails is shown with its reason", async () => {
-  await client.deploy("fail", { runtime: "command", command: ["false"] });
-  await client.putSchedule("failing", { ...yearly, function: "fail" });
-  await client.runSchedule("failing");
-  const { last } = await lastSettled("failing");
+test("a due time whose event is refused is shown as failed with the reason", async () => {
+  const event = "x".repeat(200 * 1024);
+  await using small = await startTestServer({ overrides: { maxAsyncEventBytes: 1_000 } });
+  await small.client.deploy("echo", echo);
+  await small.client.putSchedule("large", {
+    function: "echo",
+    expression: "rate(1 second)",
+    event,
+  });
+  const { last } = await lastSettled(small.client, "large");
   assert.equal(last?.status, "failed");
-  assert.match(last?.error ?? "", /exited with code 1/);
+  assert.match(last?.error ?? "", /larger than 1000 bytes/);
 });
 
 test("a function that a schedule names is not deleted before the schedule", async () => {
@@ -139,53 +153,60 @@ test("schedules are listed by name, by page and by function, without their event
   assert.ok((await client.schedules()).items.length > 3);
 });
 
-test("a run that the server is killed in is shown as failed, is not repeated, and missed due times are told", async () => {
+const lives = 3;
+const names = ["skip", "once"];
+
+test("a due time that was accepted before a SIGKILL runs after the restart, with one event for each due time", async () => {
   await using dir = await tempDir();
-  {
+  const rate = { expression: "rate(1 second)", function: "nap" };
+  for (let life = 0; life < lives; life++) {
     await using killed = await startChildServer({ directory: dir.path });
-    await killed.client.deploy("long", { runtime: "command", command: ["sleep", "600"] });
-    await killed.client.putSchedule("cut", { ...yearly, function: "long" });
-    await killed.client.runSchedule("cut");
-    await killed.client.deploy("echo", echo);
-    for (const missedRuns of ["skip", "run-once"] as const) {
-      const spec = { function: "echo", expression: "rate(1 second)", missedRuns };
-      await killed.client.putSchedule(missedRuns, spec);
+    if (life === 0) {
+      const async = { maxAttempts: 10 };
+      await killed.client.deploy("nap", { runtime: "command", command: ["sleep", "0.5"], async });
+      await killed.client.putSchedule("skip", rate);
+      await killed.client.putSchedule("once", { ...rate, missedRuns: "run-once" });
     }
-    await runningInvocation(killed.client, "long");
+    const startedAtUs = nowUs();
+    for (const name of names) await acceptedAfter(killed.client, name, startedAtUs);
+    await runningInvocation(killed.client, "nap");
+    const { nextAtUs } = await killed.client.getSchedule("once");
     killed.kill("SIGKILL");
     await killed.ended();
+    const passed = (): true | undefined => nowUs() > (nextAtUs[1] ?? Infinity) || undefined;
+    await poll("see due times pass", passed, { timeoutMs: 10_000 });
   }
   await using again = await startChildServer({ directory: dir.path });
-  const { last } = await again.client.getSchedule("cut");
-  assert.equal(last?.status, "failed");
-  assert.match(last?.error ?? "", /the server ended before it/);
-  const runs = (await again.client.invocations({ function: "long" })).items;
-  assert.deepEqual(
-    runs.map(({ status }) => status),
-    ["lost"],
+  for (const name of names) await again.client.pauseSchedule(name);
+  const events = await poll(
+    "see all events end",
+    async () => {
+      const { items } = await again.client.events({ function: "nap", limit: 200 });
+      return items.every(({ state }) => state === "succeeded") ? items : undefined;
+    },
+    { timeoutMs: 150_000 },
   );
-  for (const name of ["skip", "run-once"]) {
-    const { lastMissed } = await again.client.getSchedule(name);
-    assert.ok((lastMissed?.count ?? 0) >= 1, name);
+  for (const name of names) {
+    const { createdAtUs, last, lastMissed } = await again.client.getSchedule(name);
+    assert.ok((lastMissed?.count ?? 0) >= 1, `${name} missed nothing`);
+    assert.equal(last?.status, "accepted");
+    const mine = events.filter(({ source }) => source === `schedule:${name}`).map(({ id }) => id);
+    const dueTimes = Array.from(
+      { length: 300 },
+      (_, index) => createdAtUs + (index + 1) * 1_000_000,
+    );
+    const expected = new Set(dueTimes.map((dueAtUs) => eventIdOf(name, dueAtUs)));
+    assert.ok(
+      mine.every((id) => expected.has(id)),
+      `${name} has an event of no due time`,
+    );
+    assert.ok(mine.includes(last?.eventId ?? ""));
+    assert.ok(mine.length >= lives);
   }
-});
-
-test("a server that shuts down gives up a scheduled run in its time and says so", async () => {
-  await using dir = await tempDir();
-  {
-    const env = { RUNLET_SHUTDOWN_TIMEOUT_MS: "200" };
-    await using ending = await startChildServer({ directory: dir.path, env });
-    await ending.client.deploy("long", { runtime: "command", command: ["sleep", "600"] });
-    await ending.client.putSchedule("cut", { ...yearly, function: "long" });
-    await ending.client.runSchedule("cut");
-    await runningInvocation(ending.client, "long");
-    ending.kill("SIGTERM");
-    assert.deepEqual(await ending.ended(), { code: 0, signal: null });
-  }
-  await using again = await startChildServer({ directory: dir.path });
-  const { last } = await again.client.getSchedule("cut");
-  assert.equal(last?.status, "failed");
-  assert.match(last?.error ?? "", /was cancelled/);
+  assert.ok(
+    events.some(({ attempts }) => attempts > 1),
+    "no event was running at any of the kills",
+  );
 });
 
 async function putChanging(body: object): Promise<[number, ScheduleDetail]> {
@@ -210,14 +231,23 @@ async function invoked(name: string, count: number): Promise<Invocation[]> {
   );
 }
 
-async function lastSettled(name: string): Promise<ScheduleDetail> {
-  return await poll(
-    `see the last run of ${name} end`,
+async function acceptedAfter(from: Client, name: string, afterUs: number): Promise<void> {
+  await poll(
+    `see a due time of ${name} accepted`,
     async () => {
-      const schedule = await client.getSchedule(name);
-      return schedule.last === undefined || schedule.last.status === "running"
-        ? undefined
-        : schedule;
+      const { last } = await from.getSchedule(name);
+      return last?.status === "accepted" && last.dueAtUs > afterUs ? last : undefined;
+    },
+    { timeoutMs: 20_000 },
+  );
+}
+
+async function lastSettled(from: Client, name: string): Promise<ScheduleDetail> {
+  return await poll(
+    `see a due time of ${name} handed over`,
+    async () => {
+      const schedule = await from.getSchedule(name);
+      return (schedule.last?.status ?? "accepting") === "accepting" ? undefined : schedule;
     },
     { timeoutMs: 20_000 },
   );

@@ -18,7 +18,7 @@ const full: ScheduleRow = {
   anchoredAtUs: 3,
   nextAtUs: 4,
   lastAtUs: 5,
-  lastStatus: "running",
+  lastStatus: "accepting",
   lastError: null,
   missedAtUs: 6,
   missedCount: 7,
@@ -29,7 +29,7 @@ const claim = {
   name: "a",
   nextAtUs: 40,
   runAtUs: 4,
-  runStatus: "running",
+
   missedCount: 0,
   atUs: 10,
 };
@@ -66,7 +66,7 @@ test("a claim moves the due time on and notes what is handed over, in one commit
   using it = new Opened();
   it.schedules.put({ ...full, lastStatus: "failed", lastError: "why" });
   it.schedules.claim([claim]);
-  const expected = { ...full, nextAtUs: 40, lastAtUs: 4, lastStatus: "running" };
+  const expected = { ...full, nextAtUs: 40, lastAtUs: 4, lastStatus: "accepting" };
   assert.deepEqual(it.schedules.get("a"), expected);
   assert.throws(() =>
     it.schedules.claim([
@@ -89,16 +89,14 @@ test("a claim that skips keeps what was handed over before and counts what was m
   });
 });
 
-test("what came of a due time is noted unless a later one was handed over", () => {
+test("what came of a due time is noted once, for the one that was claimed", () => {
   using it = new Opened();
   it.schedules.put(full);
-  it.schedules.begin("a", 50, "running");
-  it.schedules.settle("a", 5, { status: "failed", error: "old" });
-  assert.equal(it.schedules.get("a")?.lastStatus, "running");
-  assert.deepEqual(names(it.schedules.withLastStatus("running")), ["a"]);
-  it.schedules.settle("a", 50, { status: "succeeded", error: null });
-  assert.equal(it.schedules.get("a")?.lastStatus, "succeeded");
-  assert.deepEqual(it.schedules.withLastStatus("running"), []);
+  it.schedules.settle("a", 4, { status: "failed", error: "old" });
+  assert.deepEqual(names(it.schedules.accepting()), ["a"]);
+  it.schedules.settle("a", 5, { status: "accepted", error: null });
+  assert.equal(it.schedules.get("a")?.lastStatus, "accepted");
+  assert.deepEqual(it.schedules.accepting(), []);
 });
 
 function names(rows: readonly ScheduleRow[]): string[] {

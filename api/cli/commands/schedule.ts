@@ -34,7 +34,7 @@ export function scheduleCommand(): Command {
     .addCommand(showCommand())
     .addCommand(turnCommand("pause", "let due times pass without a run"))
     .addCommand(turnCommand("resume", "let a paused schedule come due again"))
-    .addCommand(turnCommand("run", "run a schedule now, beside its due times"))
+    .addCommand(runCommand())
     .addCommand(deleteCommand())
     .addHelpText("after", exampleText([...setExamples, "runlet schedule"]));
 }
@@ -145,12 +145,22 @@ function turnCommand(verb: keyof typeof turns, description: string): Command {
 const turns = {
   pause: async (client: Client, name: string) => await client.pauseSchedule(name),
   resume: async (client: Client, name: string) => await client.resumeSchedule(name),
-  run: async (client: Client, name: string) => await client.runSchedule(name),
 };
+
+function runCommand(): Command {
+  return withServer(new Command("run"), ["runlet schedule run nightly"])
+    .description("queue a schedule's event now, beside its due times")
+    .argument("<name>", "the schedule")
+    .action(async (name: string, options: ServerOptions) => {
+      const accepted = await clientOf(options).runSchedule(name);
+      if (options.json) printJson(accepted);
+      else process.stdout.write(`Schedule ${name}: event ${accepted.eventId}\n`);
+    });
+}
 
 function deleteCommand(): Command {
   return withServer(new Command("delete"), ["runlet schedule delete nightly"])
-    .description("delete a schedule; runs that it began go on")
+    .description("delete a schedule; events that it handed over run")
     .argument("<name>", "the schedule")
     .action(async (name: string, options: ServerOptions) => {
       await clientOf(options).removeSchedule(name);
@@ -161,8 +171,7 @@ function deleteCommand(): Command {
 
 function tell(schedule: ScheduleDetail, { json }: ServerOptions): void {
   if (json) return printJson(schedule);
-  const { name, state, last, nextAtUs } = schedule;
+  const { name, state, nextAtUs } = schedule;
   const next = nextAtUs.map(moment).join(", ") || "-";
-  const run = last?.status === "running" ? "; running" : "";
-  process.stdout.write(`Schedule ${name}: ${state}${run}; next ${next}\n`);
+  process.stdout.write(`Schedule ${name}: ${state}; next ${next}\n`);
 }

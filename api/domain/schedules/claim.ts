@@ -24,7 +24,6 @@ export function claimOf(row: ScheduleRow, nowUs: number, lateAfterUs: number): S
     nextAtUs: nextAtUs ?? null,
     runAtUs: isLate && row.missedRuns === "skip" ? null : dueAtUs,
     missedCount: isLate ? passed : passed - 1,
-    runStatus: "running",
     atUs: nowUs,
   };
 }

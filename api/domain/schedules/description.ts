@@ -1,6 +1,7 @@
 import type { ScheduleRow } from "../../../store/schedules.ts";
 import type { Schedule, ScheduleDetail, ScheduleSpec } from "../../schema/schedule.ts";
 import { RunletError } from "../errors.ts";
+import { eventIdOf } from "./event-id.ts";
 import { parseExpression } from "./expression.ts";
 
 const shownDueTimes = 3;
@@ -65,6 +66,7 @@ function dueTimes(row: ScheduleRow): number[] {
 function lastOf(row: ScheduleRow, dueAtUs: number): NonNullable<Schedule["last"]> {
   return {
     dueAtUs,
+    eventId: eventIdOf(row.name, dueAtUs),
     status: row.lastStatus as NonNullable<Schedule["last"]>["status"],
     ...(row.lastError !== null && { error: row.lastError }),
   };

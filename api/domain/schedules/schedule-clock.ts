@@ -1,21 +1,24 @@
 import { nowUs } from "../../../runtime/clock.ts";
 import type { ScheduleClaim, ScheduleRow, ScheduleStore } from "../../../store/schedules.ts";
-import { messageOf } from "../errors.ts";
+import { isRunletError } from "../errors.ts";
 import { claimOf } from "./claim.ts";
+import { eventIdOf } from "./event-id.ts";
 
 /** One due time of a schedule, as it is handed over. */
 export interface ScheduledCall {
   readonly scheduleName: string;
   /** Microseconds since the epoch. */
   readonly dueAtUs: number;
+  /** The same for the same due time, which may be handed over again after a crash. */
+  readonly eventId: string;
   readonly functionName: string;
   readonly qualifier: string | undefined;
   readonly event: Buffer;
   readonly contentType: string;
 }
 
-/** Takes a call over; what it throws is what the schedule shows as failed. */
-export type Dispatch = (call: ScheduledCall, signal: AbortSignal) => Promise<void>;
+/** Takes a call over for good, once for each event id. @throws RunletError if it never will. */
+export type Dispatch = (call: ScheduledCall) => Promise<void>;
 
 export interface ScheduleClockOptions {
   store: ScheduleStore;
@@ -33,14 +36,13 @@ const retryMs = 5_000;
 const batch = 100;
 
 /**
- * Hands over each due time once: it is claimed in the record before. One timer waits for the earliest.
- * Disposing it gives up what it handed over and is not yet done.
+ * Hands over each due time once: it is claimed in the record first, and what was claimed is handed over until
+ * that is known to have worked, also by the next server. One timer waits for the earliest due time.
  */
 export class ScheduleClock implements AsyncDisposable {
   readonly #options: ScheduleClockOptions;
-  readonly #inFlight = new Set<Promise<void>>();
-  readonly #closing = new AbortController();
   #isRunning = false;
+  #ticking: Promise<void> | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ScheduleClockOptions) {
@@ -49,28 +51,24 @@ export class ScheduleClock implements AsyncDisposable {
 
   /** Serves what passed while nobody looked, by what each schedule says of missed runs, and begins. */
   start(): void {
-    const { store } = this.#options;
-    for (const { name, lastAtUs } of store.withLastStatus("running")) {
-      const error = "Cannot tell how the run ended: the server ended before it";
-      if (lastAtUs !== null) store.settle(name, lastAtUs, { status: "failed", error });
-    }
     this.#isRunning = true;
-    this.#tick(0);
+    this.#begin(0);
   }
 
   /** Takes notice of changed schedules. */
   rearm(): void {
-    if (this.#isRunning) this.#arm(this.#untilFirstDueMs());
+    // A tick that is under way looks at them at its end.
+    if (this.#isRunning && this.#ticking === undefined) this.#arm(this.#untilFirstDueMs());
   }
 
-  /** Hands a schedule over now, beside its due times. */
-  run(row: ScheduleRow): void {
-    const dueAtUs = nowUs();
-    this.#options.store.begin(row.name, dueAtUs, "running");
-    this.#dispatch(row, dueAtUs);
+  /** Hands a schedule over now, beside its due times, and answers the id of its event. @throws what dispatch does. */
+  async run(row: ScheduleRow): Promise<string> {
+    const call = callOf(row, nowUs());
+    await this.#options.dispatch(call);
+    return call.eventId;
   }
 
-  /** Claims nothing any more; what was handed over goes on. */
+  /** Claims nothing any more. */
   stop(): void {
     this.#isRunning = false;
     clearTimeout(this.#timer);
@@ -78,38 +76,63 @@ export class ScheduleClock implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.stop();
-    this.#closing.abort();
-    await Promise.all(this.#inFlight);
+    await this.#ticking;
   }
 
   #arm(waitMs: number): void {
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#tick(lateAfterUs), waitMs);
+    this.#timer = setTimeout(() => this.#begin(lateAfterUs), waitMs);
   }
 
-  #tick(lateUs: number): void {
+  #begin(lateUs: number): void {
+    this.#ticking = this.#tick(lateUs);
+  }
+
+  async #tick(lateUs: number): Promise<void> {
     let waitMs = retryMs;
     try {
-      this.#serve(lateUs);
+      await this.#serve(lateUs);
       waitMs = this.#untilFirstDueMs();
     } catch (error) {
       this.#options.onError(error);
     }
-    this.#arm(waitMs);
+    this.#ticking = undefined;
+    if (this.#isRunning) this.#arm(waitMs);
   }
 
-  #serve(lateUs: number): void {
+  async #serve(lateUs: number): Promise<void> {
     const { store, onMissed } = this.#options;
     const atUs = nowUs();
-    for (;;) {
-      const rows = store.due(atUs, batch);
-      if (rows.length === 0) return;
-      const claims = rows.map((row) => ({ row, claim: claimOf(row, atUs, lateUs) }));
-      store.claim(claims.map(({ claim }) => claim));
-      for (const { row, claim } of claims) {
-        if (claim.missedCount > 0) onMissed(claim);
-        if (claim.runAtUs !== null) this.#dispatch(row, claim.runAtUs);
-      }
+    await this.#handOver();
+    while (this.#isRunning) {
+      const claims = store.due(atUs, batch).map((row) => claimOf(row, atUs, lateUs));
+      if (claims.length === 0) return;
+      store.claim(claims);
+      for (const claim of claims) if (claim.missedCount > 0) onMissed(claim);
+      // The next claim of a schedule would take the place of one that is not handed over.
+      await this.#handOver();
+    }
+  }
+
+  /** Hands over what is claimed. @throws what kept a call from being taken or refused; it stays claimed. */
+  async #handOver(): Promise<void> {
+    const ends = await Promise.allSettled(
+      this.#options.store
+        .accepting()
+        .map(async (row) => await this.#settle(row, row.lastAtUs ?? row.updatedAtUs)),
+    );
+    const failed = ends.find((end) => end.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+  }
+
+  async #settle(row: ScheduleRow, dueAtUs: number): Promise<void> {
+    const { store, dispatch } = this.#options;
+    try {
+      await dispatch(callOf(row, dueAtUs));
+      store.settle(row.name, dueAtUs, { status: "accepted", error: null });
+    } catch (error) {
+      if (!isRunletError(error)) throw error;
+      store.settle(row.name, dueAtUs, { status: "failed", error: error.message });
     }
   }
 
@@ -117,24 +140,17 @@ export class ScheduleClock implements AsyncDisposable {
     const dueUs = this.#options.store.firstDueUs() ?? Infinity;
     return Math.min(maxWaitMs, Math.max(0, Math.ceil((dueUs - nowUs()) / 1000)));
   }
+}
 
-  #dispatch(row: ScheduleRow, dueAtUs: number): void {
-    const task = this.#settled(row, dueAtUs)
-      .catch(this.#options.onError)
-      .finally(() => this.#inFlight.delete(task));
-    this.#inFlight.add(task);
-  }
-
-  async #settled(row: ScheduleRow, dueAtUs: number): Promise<void> {
-    const { store, dispatch } = this.#options;
-    const { name: scheduleName, functionName, event, contentType } = row;
-    const qualifier = row.qualifier ?? undefined;
-    const call = { scheduleName, dueAtUs, functionName, qualifier, event, contentType };
-    try {
-      await dispatch(call, this.#closing.signal);
-      store.settle(scheduleName, dueAtUs, { status: "succeeded", error: null });
-    } catch (error) {
-      store.settle(scheduleName, dueAtUs, { status: "failed", error: messageOf(error) });
-    }
-  }
+function callOf(row: ScheduleRow, dueAtUs: number): ScheduledCall {
+  const { name: scheduleName, functionName, event, contentType } = row;
+  return {
+    scheduleName,
+    dueAtUs,
+    eventId: eventIdOf(scheduleName, dueAtUs),
+    functionName,
+    qualifier: row.qualifier ?? undefined,
+    event,
+    contentType,
+  };
 }

@@ -76,7 +76,7 @@ export class Schedules {
     return rows.length > limit && last ? { items, next: last.name } : { items };
   }
 
-  /** Deletes a schedule; runs that it began go on. @throws `not_found`. */
+  /** Deletes a schedule; events that it handed over run. @throws `not_found`. */
   remove(name: string): void {
     if (!this.#options.store.delete(name)) throw missing(name);
     this.#options.clock.rearm();
@@ -92,10 +92,12 @@ export class Schedules {
     return this.#turn(name, "active", (row) => parseExpression(row).next(nowUs()) ?? null);
   }
 
-  /** Runs it now, also while it is paused; its due times stay as they are. @throws `not_found`. */
-  run(name: string): ScheduleDetail {
-    this.#options.clock.run(this.#find(name));
-    return this.get(name);
+  /**
+   * Hands it over now, also while it is paused, and answers the id of its event; its due times stay as they are.
+   * @throws `not_found`; what the acceptance of an event throws.
+   */
+  async run(name: string): Promise<string> {
+    return await this.#options.clock.run(this.#find(name));
   }
 
   #turn(

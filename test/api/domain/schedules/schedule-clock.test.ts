@@ -4,6 +4,8 @@ import {
   ScheduleClock,
   type ScheduledCall,
 } from "../../../../api/domain/schedules/schedule-clock.ts";
+import { eventIdOf } from "../../../../api/domain/schedules/event-id.ts";
+import { messageOf, RunletError } from "../../../../runtime/errors.ts";
 import { nowUs } from "../../../../runtime/clock.ts";
 import { poll } from "../../../../runtime/deadline.ts";
 import { openDatabase } from "../../../../store/database.ts";
@@ -23,6 +25,7 @@ test("a due time in time is handed over once, with what the schedule says", asyn
     {
       scheduleName: "soon",
       dueAtUs,
+      eventId: eventIdOf("soon", dueAtUs),
       functionName: "f",
       qualifier: undefined,
       event: Buffer.from("{}"),
@@ -30,7 +33,7 @@ test("a due time in time is handed over once, with what the schedule says", asyn
     },
   ]);
   const row = await it.settled("soon");
-  assert.equal(row.lastStatus, "succeeded");
+  assert.equal(row.lastStatus, "accepted");
   assert.equal(row.lastAtUs, dueAtUs);
   assert.ok((row.nextAtUs ?? 0) > nowUs());
   assert.equal(row.missedCount, null);
@@ -74,15 +77,19 @@ for (const { missedRuns, runs } of [
     const firstUs = nowUs() - (gap - 0.5) * hourUs;
     it.put({ name: "old", missedRuns, nextAtUs: firstUs, anchoredAtUs: firstUs });
     it.clock.start();
+    const row = await poll(
+      "see what was missed",
+      () => (it.missed.length > 0 ? it.row("old") : undefined),
+      { timeoutMs: 5_000 },
+    );
+    assert.equal(row.missedCount, gap);
+    assert.deepEqual(it.missed, [["old", gap]]);
+    assert.equal(row.nextAtUs, firstUs + gap * hourUs);
     await it.handedOver(runs);
     assert.deepEqual(
       it.calls.map(({ dueAtUs }) => dueAtUs),
       runs === 0 ? [] : [firstUs],
     );
-    const row = it.row("old");
-    assert.equal(row.missedCount, gap);
-    assert.deepEqual(it.missed, [["old", gap]]);
-    assert.equal(row.nextAtUs, firstUs + gap * hourUs);
   });
 }
 
@@ -97,50 +104,65 @@ test("a long gap of a short rate is counted up to its bound and moved past now",
   });
   const before = nowUs();
   it.clock.start();
+  await poll("see what was missed", () => it.missed[0], { timeoutMs: 5_000 });
   assert.equal(it.row("often").missedCount, 1_000);
   assert.ok((it.row("often").nextAtUs ?? 0) > before);
 });
 
-test("a failed hand-over is shown with its reason and does not stop the next ones", async () => {
-  await using it = new Opened(async () => await Promise.reject(new Error("no room")));
+test("a call that is refused is shown with the reason and does not stop the next ones", async () => {
+  const refusal = new RunletError("not_found", "no such function");
+  await using it = new Opened(async () => await Promise.reject(refusal));
   it.put({ name: "bad", expression: "rate(1 second)", nextAtUs: nowUs() + 1_000 });
   it.clock.start();
   await it.handedOver(1);
   const row = await it.settled("bad");
-  assert.deepEqual([row.lastStatus, row.lastError], ["failed", "no room"]);
+  assert.deepEqual([row.lastStatus, row.lastError], ["failed", "no such function"]);
   await it.handedOver(2);
 });
 
-test("what a clock before this one handed over and did not see end is shown as failed and not repeated", async () => {
+test("what an earlier clock claimed and did not hand over is handed over once, with the same event id", async () => {
   await using it = new Opened();
-  it.put({ name: "cut", nextAtUs: nowUs() + hourUs, lastAtUs: 7, lastStatus: "running" });
+  it.put({ name: "cut", nextAtUs: nowUs() + hourUs, lastAtUs: 7, lastStatus: "accepting" });
   it.clock.start();
-  const row = it.row("cut");
-  assert.equal(row.lastStatus, "failed");
-  assert.match(row.lastError ?? "", /the server ended before it/);
-  assert.deepEqual(it.calls, []);
+  assert.equal((await it.settled("cut")).lastStatus, "accepted");
+  assert.deepEqual(
+    it.calls.map(({ dueAtUs, eventId }) => [dueAtUs, eventId]),
+    [[7, eventIdOf("cut", 7)]],
+  );
 });
 
-test("a stopped clock claims nothing, and disposing it waits for what it handed over", async () => {
-  const it = new Opened(
-    async (signal) =>
-      await new Promise((_resolve, reject) =>
-        signal.addEventListener("abort", () => reject(new Error("given up"))),
-      ),
-  );
-  it.put({ name: "open", expression: "rate(1 second)", nextAtUs: nowUs() });
+test("a call that could not be made stays claimed and is told, and the clock after it makes it", async () => {
+  await using it = new Opened(async () => await Promise.reject(new Error("disk full")));
+  it.put({ name: "held", nextAtUs: nowUs() + 1_000 });
+  it.clock.start();
+  await poll("see the error", () => it.errors[0], { timeoutMs: 5_000 });
+  assert.deepEqual(it.errors, ["disk full"]);
+  assert.equal(it.row("held").lastStatus, "accepting");
+  await it.clock[Symbol.asyncDispose]();
+  await using next = it.nextClock();
+  next.start();
+  assert.equal((await it.settled("held")).lastStatus, "accepted");
+  assert.deepEqual(new Set(it.calls.map(({ eventId }) => eventId)).size, 1);
+});
+
+test("a stopped clock claims nothing, and disposing it waits for what it hands over", async () => {
+  const gate = Promise.withResolvers<void>();
+  await using it = new Opened(async () => await gate.promise);
+  it.put({ name: "open", nextAtUs: nowUs() + 1_000 });
   it.clock.start();
   await it.handedOver(1);
   it.clock.stop();
   it.put({ name: "due", nextAtUs: nowUs() - 1 });
   it.clock.rearm();
-  await it.clock[Symbol.asyncDispose]();
+  const disposed = it.clock[Symbol.asyncDispose]();
+  assert.equal(it.row("open").lastStatus, "accepting");
+  gate.resolve();
+  await disposed;
+  assert.equal(it.row("open").lastStatus, "accepted");
   assert.deepEqual(
     it.calls.map(({ scheduleName }) => scheduleName),
     ["open"],
   );
-  assert.equal(it.row("open").lastError, "given up");
-  await it[Symbol.asyncDispose]();
 });
 
 class Opened implements AsyncDisposable {
@@ -149,17 +171,22 @@ class Opened implements AsyncDisposable {
   readonly #store = new ScheduleStore(this.#database);
   readonly calls: ScheduledCall[] = [];
   readonly missed: [string, number][] = [];
+  readonly errors: string[] = [];
   readonly clock: ScheduleClock;
 
-  constructor(end: (signal: AbortSignal) => Promise<void> = async () => {}) {
-    this.clock = new ScheduleClock({
+  constructor(accept?: () => Promise<void>) {
+    this.clock = this.nextClock(accept);
+  }
+
+  nextClock(accept = async (): Promise<void> => {}): ScheduleClock {
+    return new ScheduleClock({
       store: this.#store,
-      dispatch: async (call, signal) => {
+      dispatch: async (call) => {
         this.calls.push(call);
-        await end(signal);
+        await accept();
       },
       onMissed: ({ name, missedCount }) => this.missed.push([name, missedCount]),
-      onError: (error) => assert.fail(String(error)),
+      onError: (error) => this.errors.push(messageOf(error)),
     });
   }
 
@@ -180,7 +207,7 @@ class Opened implements AsyncDisposable {
   async settled(name: string): Promise<ScheduleRow> {
     return await poll(
       `see ${name} settled`,
-      () => (this.row(name).lastStatus === "running" ? undefined : this.row(name)),
+      () => (this.row(name).lastStatus === "accepting" ? undefined : this.row(name)),
       { timeoutMs: 5_000 },
     );
   }
