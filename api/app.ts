@@ -4,6 +4,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { RunletError } from "./domain/errors.ts";
+import type { DeadLetters } from "./domain/events/dead-letters.ts";
 import type { Events } from "./domain/events/events.ts";
 import type { Executor } from "./domain/executor.ts";
 import type { Functions } from "./domain/functions.ts";
@@ -13,6 +14,7 @@ import type { Invocations } from "./domain/invocations.ts";
 import type { Invoker } from "./domain/invoker.ts";
 import type { Secrets } from "./domain/secrets.ts";
 import type { Schedules } from "./domain/schedules/schedules.ts";
+import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import type { Statistics } from "./domain/statistics.ts";
@@ -39,6 +41,7 @@ export interface AppOptions {
   invoker: Invoker;
   events: Events;
   idempotentInvoker: IdempotentInvoker;
+  deadLetters: DeadLetters;
   executor: Executor;
   images: Images;
   secrets: Secrets;
@@ -81,6 +84,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
     invokeRoutes({ invoker, events, idempotent: options.idempotentInvoker }),
   );
   app.route("/v1/events", eventRoutes(events));
+  app.route("/v1/dead-letters", deadLetterRoutes(options.deadLetters));
   app.route("/v1/execute", executeRoutes(options.executor));
   app.route("/v1/invocations", invocationRoutes(options.invocations));
   app.route("/v1", followRoutes(options.logs));

@@ -1,7 +1,9 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { Pool } from "../runtime/pool/pool.ts";
 import type { Scheduler } from "../runtime/pool/scheduler.ts";
+import type { EventQueue } from "./domain/events/event-queue.ts";
 import { stagesOf } from "./domain/stages.ts";
+import { gaugeEvents } from "./event-metrics.ts";
 import type { Invocation } from "./schema/invocation.ts";
 
 /** What a server counts, in Prometheus' words. */
@@ -12,6 +14,7 @@ export interface Metrics {
 }
 
 export interface MetricsSources {
+  events: EventQueue;
   pool: Pool;
   scheduler: Scheduler;
 }
@@ -21,11 +24,12 @@ const stageBuckets = [
 ];
 
 /** Metrics of a server of its own registry; gauges are read when they are asked for. */
-export function createMetrics({ pool, scheduler }: MetricsSources): Metrics {
+export function createMetrics({ events, pool, scheduler }: MetricsSources): Metrics {
   const registry = new Registry();
   const registers = [registry];
   gaugePool(registry, pool);
   gaugeScheduler(registry, scheduler);
+  gaugeEvents(registry, events);
   const invocations = new Counter({
     name: "runlet_invocations_total",
     help: "Invocations that have ended",

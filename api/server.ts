@@ -29,6 +29,7 @@ import { ScheduleStore } from "../store/schedules.ts";
 import { createApp } from "./app.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { attemptEvent, dispatchPolicyOf } from "./domain/events/attempt.ts";
+import { DeadLetters } from "./domain/events/dead-letters.ts";
 import { Dispatcher } from "./domain/events/dispatcher.ts";
 import { Events } from "./domain/events/events.ts";
 import { Executor } from "./domain/executor.ts";
@@ -102,8 +103,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     log.error({ error: messageOf(error) }, "background failure");
   const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
   const scheduler = new Scheduler({ concurrency, queueLimit, queueTimeoutMs });
-  const metrics = createMetrics({ pool, scheduler });
   const feed = new OutputFeed();
+  const eventQueue = new RecordedEventQueue(new EventStore(database), writer);
+  const metrics = createMetrics({ events: eventQueue, pool, scheduler });
   const invocations = new Invocations({
     store,
     feed,
@@ -166,7 +168,6 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     queue: { queueLimit, queueTimeoutMs },
     maxStreamBytes: config.maxStreamBytes,
   });
-  const eventQueue = new RecordedEventQueue(new EventStore(database), writer);
   const dispatcher = new Dispatcher({
     queue: eventQueue,
     attempt: async (event, signal) => await attemptEvent(invoker, event, signal),
@@ -207,6 +208,11 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
       invoker,
     }),
     events,
+    deadLetters: new DeadLetters({
+      queue: eventQueue,
+      invocations,
+      onQueued: () => dispatcher.wake(),
+    }),
     executor: new Executor({
       invocations,
       machine,

@@ -1,5 +1,6 @@
 import type { RecordWriter } from "./batch.ts";
 import type {
+  EventDepth,
   EventEnd,
   EventError,
   EventFilter,
@@ -46,6 +47,18 @@ export class RecordedEventQueue {
 
   async cancel(id: string): Promise<boolean> {
     return await this.#writer.write(() => this.#store.removeQueued(id));
+  }
+
+  async redrive(ids: readonly string[], atUs: number): Promise<number> {
+    return await this.#writer.write(() => this.#store.redrive(ids, atUs));
+  }
+
+  async removeDead(ids: readonly string[]): Promise<number> {
+    return await this.#writer.write(() => this.#store.removeDead(ids));
+  }
+
+  async depths(): Promise<EventDepth[]> {
+    return this.#store.depths();
   }
 
   async prune(endedBeforeUs: number, limit: number): Promise<number> {

@@ -71,6 +71,14 @@ export type EventEnd =
       readonly error: EventError;
     };
 
+/** How many events of a function are in a state, and which is the oldest of them. */
+export interface EventDepth {
+  readonly functionName: string;
+  readonly state: "queued" | "running" | "dead";
+  readonly count: number;
+  readonly oldestId: string;
+}
+
 /** Which events a page shows: those that match all that is given and are older than `before`. */
 export interface EventFilter {
   readonly functionName?: string | undefined;

@@ -1,6 +1,7 @@
 import type Sqlite from "better-sqlite3";
 import type { Database } from "./database.ts";
 import type {
+  EventDepth,
   EventEnd,
   EventError,
   EventFilter,
@@ -26,6 +27,9 @@ export class EventStore {
   readonly #recover: Sqlite.Statement<[object]>;
   readonly #removeQueued: Sqlite.Statement<[string]>;
   readonly #nextDue: Sqlite.Statement<[number], number | null>;
+  readonly #redrive: Sqlite.Statement<[object]>;
+  readonly #removeDead: Sqlite.Statement<[string]>;
+  readonly #depths: Sqlite.Statement<[], EventDepth>;
   readonly #prune: Sqlite.Statement<[number, number]>;
 
   constructor({ connection }: Database) {
@@ -72,7 +76,7 @@ export class EventStore {
     this.#recover = connection.prepare(
       `UPDATE events SET state = 'queued', next_at_us = @atUs,
          error_code = @code, error_message = @message
-       WHERE state = 'running' AND state <> 'succeeded'`,
+       WHERE state = 'running'`,
     );
     this.#removeQueued = connection.prepare("DELETE FROM events WHERE id = ? AND state = 'queued'");
     this.#nextDue = connection
@@ -80,6 +84,19 @@ export class EventStore {
         "SELECT min(next_at_us) FROM events WHERE state = 'queued' AND next_at_us > ?",
       )
       .pluck();
+    this.#redrive = connection.prepare(
+      `UPDATE events SET state = 'queued', attempts = 0, throttles = 0, next_at_us = @atUs,
+         accepted_at_us = @atUs, ended_at_us = NULL, dead_condition = NULL
+       WHERE id = @id AND state = 'dead'`,
+    );
+    this.#removeDead = connection.prepare("DELETE FROM events WHERE id = ? AND state = 'dead'");
+    this.#depths = connection.prepare(
+      `SELECT function_name AS functionName, state, count, (
+         SELECT min(id) FROM events
+         WHERE function_name = event_depths.function_name AND state = event_depths.state
+       ) AS oldestId
+       FROM event_depths WHERE state <> 'succeeded' AND count > 0`,
+    );
     this.#prune = connection.prepare(
       `DELETE FROM events WHERE rowid IN (
          SELECT rowid FROM events WHERE state = 'succeeded' AND ended_at_us < ?
@@ -102,8 +119,6 @@ export class EventStore {
     const conditions = [
       ...(functionName === undefined ? [] : ["function_name = @functionName"]),
       ...(state === undefined ? [] : ["state = @state"]),
-      // SQLite uses a partial index only for a query that repeats the index's own condition.
-      ...((state ?? "succeeded") === "succeeded" ? [] : ["state <> 'succeeded'"]),
       ...(before === undefined ? [] : ["id < @before"]),
     ];
     const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
@@ -150,6 +165,21 @@ export class EventStore {
   /** Removes an event that waits; false if it does not. */
   removeQueued(id: string): boolean {
     return this.#removeQueued.run(id).changes > 0;
+  }
+
+  /** Queues dead events anew, as if they were accepted at `atUs`, and answers how many of them were dead. */
+  redrive(ids: readonly string[], atUs: number): number {
+    return ids.reduce((count, id) => count + this.#redrive.run({ id, atUs }).changes, 0);
+  }
+
+  /** Removes dead events, and answers how many of them were dead. */
+  removeDead(ids: readonly string[]): number {
+    return ids.reduce((count, id) => count + this.#removeDead.run(id).changes, 0);
+  }
+
+  /** How many events are not done, by function and state. */
+  depths(): EventDepth[] {
+    return this.#depths.all();
   }
 
   /** When the first event that becomes due after a moment does; both in microseconds since the epoch. */

@@ -79,8 +79,13 @@ export interface Migration {
  *   body_bytes
  *   body            BLOB, last; null once it has succeeded
  *
- *   Indexes of events: the next due one of all and of one function are one descent each, however many wait.
- *   Succeeded ones are found by function, by id and by their end alone.
+ *   Indexes of events: the next due one of all and of one function are one descent each, however many wait,
+ *   and so is a page of any filter.
+ *
+ *   event_depths
+ *   ------------
+ *   function_name, state   PK
+ *   count                  of events, which triggers keep: a count of a million rows would hold up the server
  *
  *   idempotency_keys
  *   ----------------
@@ -233,10 +238,31 @@ export const released: readonly Migration[] = [
       CREATE INDEX events_by_function_due ON events (function_name, next_at_us)
         WHERE state = 'queued';
       CREATE INDEX events_by_function ON events (function_name, id);
-      CREATE INDEX events_by_state ON events (state, id) WHERE state <> 'succeeded';
-      CREATE INDEX events_by_function_state ON events (function_name, state, id)
-        WHERE state <> 'succeeded';
+      CREATE INDEX events_by_state ON events (state, id);
+      CREATE INDEX events_by_function_state ON events (function_name, state, id);
       CREATE INDEX events_succeeded ON events (ended_at_us) WHERE state = 'succeeded';
+
+      CREATE TABLE event_depths (
+        function_name TEXT NOT NULL,
+        state TEXT NOT NULL,
+        count INTEGER NOT NULL,
+        PRIMARY KEY (function_name, state)
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TRIGGER events_inserted AFTER INSERT ON events BEGIN
+        INSERT INTO event_depths VALUES (NEW.function_name, NEW.state, 1)
+          ON CONFLICT DO UPDATE SET count = count + 1;
+      END;
+      CREATE TRIGGER events_moved AFTER UPDATE OF state ON events BEGIN
+        UPDATE event_depths SET count = count - 1
+          WHERE function_name = OLD.function_name AND state = OLD.state;
+        INSERT INTO event_depths VALUES (NEW.function_name, NEW.state, 1)
+          ON CONFLICT DO UPDATE SET count = count + 1;
+      END;
+      CREATE TRIGGER events_deleted AFTER DELETE ON events BEGIN
+        UPDATE event_depths SET count = count - 1
+          WHERE function_name = OLD.function_name AND state = OLD.state;
+      END;
 
       CREATE TABLE idempotency_keys (
         function_name TEXT NOT NULL,

@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { deadLettersCommand } from "./commands/dead-letters.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { eventsCommand } from "./commands/events.ts";
 import { functionsCommand } from "./commands/functions.ts";
 import { imageCommand } from "./commands/image.ts";
 import { invocationsCommand } from "./commands/invocations.ts";
@@ -29,6 +31,8 @@ const program = new Command("runlet")
   .addCommand(invocationsCommand())
   .addCommand(logsCommand())
   .addCommand(statsCommand())
+  .addCommand(eventsCommand())
+  .addCommand(deadLettersCommand())
   .addCommand(secretsCommand())
   .addCommand(scheduleCommand())
   .addCommand(imageCommand())

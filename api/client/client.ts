@@ -1,5 +1,5 @@
 import type { BatchResult } from "../schema/batch.ts";
-import type { AcceptedEvent, Event, EventDetail } from "../schema/event.ts";
+import type { AcceptedEvent, DeadLetter, Event, EventCount, EventDetail } from "../schema/event.ts";
 import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
 import type { FollowEvent } from "../schema/follow.ts";
 import type { FunctionSpecInput, FunctionVersion } from "../schema/function.ts";
@@ -9,19 +9,13 @@ import type { Secret } from "../schema/secret.ts";
 import type { Problem } from "../schema/problem.ts";
 import type { Schedule, ScheduleDetail, ScheduleSpecInput } from "../schema/schedule.ts";
 import type { FunctionStatistics } from "../schema/statistics.ts";
+import { Connection, type ClientOptions, quickTimeoutMs } from "./connection.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { linesOf } from "./lines.ts";
-import { asJson, baseOf, pathOf, type Query, withQuery } from "./request.ts";
-import { send, type SendOptions } from "./send.ts";
+import { asJson, pathOf, type Query, withQuery } from "./request.ts";
 
-export { ApiError, ConnectionError } from "./errors.ts";
-
-export interface ClientOptions {
-  /** Base of the server, such as http://127.0.0.1:7070. */
-  url: string;
-  /** Ends whatever this client waits for. */
-  signal?: AbortSignal | undefined;
-}
+export type { ClientOptions } from "./connection.ts";
+export { ApiError } from "./errors.ts";
 
 export interface InvokeOptions {
   event?: string | Uint8Array;
@@ -58,18 +52,13 @@ export interface Page<T> {
   next?: string;
 }
 
-/** How long anything but a run, a deployment or an upload may take. */
-const quickTimeoutMs = 30_000;
-
 /** The HTTP API as methods. Every method throws {@link ApiError} or {@link ConnectionError}. */
 export class Client {
-  readonly #base: URL;
-  readonly #signal: AbortSignal | undefined;
+  readonly #connection: Connection;
 
   /** @throws ConnectionError if the URL is none. */
   constructor(options: ClientOptions) {
-    this.#base = baseOf(options.url);
-    this.#signal = options.signal;
+    this.#connection = new Connection(options);
   }
 
   /** Deploys a function; `created` is false where nothing differs from the latest version. */
@@ -77,32 +66,35 @@ export class Client {
     name: string,
     spec: FunctionSpecInput,
   ): Promise<{ version: FunctionVersion; created: boolean }> {
-    const response = await this.#send(pathOf("functions", name), asJson("PUT", spec));
+    const response = await this.#connection.send(pathOf("functions", name), asJson("PUT", spec));
     return {
-      version: await this.#read<FunctionVersion>(response),
+      version: await this.#connection.read<FunctionVersion>(response),
       created: response.status === 201,
     };
   }
 
   /** A page of functions by name, each with its latest version. */
   async functions(query: Query = {}): Promise<Page<FunctionVersion>> {
-    return await this.#get(pathOf("functions"), query);
+    return await this.#connection.get(pathOf("functions"), query);
   }
 
   /** A function's latest version, or the one asked for. */
   async getFunction(name: string, version?: number): Promise<FunctionVersion> {
-    return await this.#get(pathOf("functions", name), { version });
+    return await this.#connection.get(pathOf("functions", name), { version });
   }
 
   /** Deletes a function with all its versions. */
   async removeFunction(name: string): Promise<void> {
-    await this.#send(pathOf("functions", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
+    await this.#connection.send(pathOf("functions", name), {
+      method: "DELETE",
+      timeoutMs: quickTimeoutMs,
+    });
   }
 
   /** Where a function answers HTTP requests, if it is public. */
   functionUrl(name: string, qualifier?: string): string {
     const target = qualifier === undefined ? [name] : [name, qualifier];
-    return this.#url(`/f/${target.map(encodeURIComponent).join(":")}`).href;
+    return this.#connection.url(`/f/${target.map(encodeURIComponent).join(":")}`).href;
   }
 
   /** Invokes a function and waits for its answer. */
@@ -116,43 +108,51 @@ export class Client {
       start: response.headers.get("runlet-start") ?? "",
       status: response.status,
       headers: response.headers,
-      body: new Uint8Array(await this.#body(response.arrayBuffer())),
+      body: new Uint8Array(await this.#connection.body(response.arrayBuffer())),
     };
   }
 
   /** Sets a secret, which nobody reads back. */
   async setSecret(name: string, value: string): Promise<void> {
-    await this.#send(pathOf("secrets", name), asJson("PUT", { value }));
+    await this.#connection.send(pathOf("secrets", name), asJson("PUT", { value }));
   }
 
   /** A page of secrets by name, without their values. */
   async secrets(query: Query = {}): Promise<Page<Secret>> {
-    return await this.#get(pathOf("secrets"), query);
+    return await this.#connection.get(pathOf("secrets"), query);
   }
 
   /** Deletes a secret that no function names. */
   async removeSecret(name: string): Promise<void> {
-    await this.#send(pathOf("secrets", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
+    await this.#connection.send(pathOf("secrets", name), {
+      method: "DELETE",
+      timeoutMs: quickTimeoutMs,
+    });
   }
 
   /** Queues an event for a function and answers its id once it is durable. */
   async invokeAsync(name: string, options: InvokeOptions = {}): Promise<AcceptedEvent> {
-    return await this.#read(await this.#postEvent(name, options, { prefer: "respond-async" }));
+    return await this.#connection.read(
+      await this.#postEvent(name, options, { prefer: "respond-async" }),
+    );
   }
 
   /** A page of events that were accepted, newest first. */
   async events(query: Query = {}): Promise<Page<Event>> {
-    return await this.#get(pathOf("events"), query);
+    return await this.#connection.get(pathOf("events"), query);
   }
 
   /** One event with its invocations. */
   async event(id: string): Promise<EventDetail> {
-    return await this.#get(pathOf("events", id));
+    return await this.#connection.get(pathOf("events", id));
   }
 
   /** Removes an event that waits. */
   async cancelEvent(id: string): Promise<void> {
-    await this.#send(pathOf("events", id), { method: "DELETE", timeoutMs: quickTimeoutMs });
+    await this.#connection.send(pathOf("events", id), {
+      method: "DELETE",
+      timeoutMs: quickTimeoutMs,
+    });
   }
 
   /** Invokes a function with up to 100 events, each by itself; a failure of one is in its place. */
@@ -163,7 +163,9 @@ export class Client {
   ): Promise<BatchResult> {
     const { qualifier, signal } = options;
     const path = withQuery(pathOf("functions", name, "batch"), { qualifier });
-    return await this.#read(await this.#send(path, { ...asJson("POST", { events }), signal }));
+    return await this.#connection.read(
+      await this.#connection.send(path, { ...asJson("POST", { events }), signal }),
+    );
   }
 
   /** Has everything checked that an invocation needs, without running it; answers the version that would run. */
@@ -172,21 +174,61 @@ export class Client {
     return Number(headers.get("runlet-function-version"));
   }
 
+  /** A page of events that were given up, newest first. */
+  async deadLetters(query: Query = {}): Promise<Page<Event>> {
+    return await this.#connection.get(pathOf("dead-letters"), query);
+  }
+
+  /** An event that was given up, with its body and its invocations. */
+  async deadLetter(id: string): Promise<DeadLetter> {
+    return await this.#connection.get(pathOf("dead-letters", id));
+  }
+
+  /** Queues an event anew that was given up. */
+  async redrive(id: string): Promise<Event> {
+    const options = { method: "POST", timeoutMs: quickTimeoutMs };
+    return await this.#connection.read(
+      await this.#connection.send(pathOf("dead-letters", id, "redrive"), options),
+    );
+  }
+
+  /** Queues all events of a function anew that were given up. */
+  async redriveAll(name: string): Promise<EventCount> {
+    const options = asJson("POST", { function: name });
+    return await this.#connection.read(
+      await this.#connection.send(pathOf("dead-letters", "redrive"), options),
+    );
+  }
+
+  /** Removes an event that was given up. */
+  async removeDeadLetter(id: string): Promise<void> {
+    await this.#connection.send(pathOf("dead-letters", id), {
+      method: "DELETE",
+      timeoutMs: quickTimeoutMs,
+    });
+  }
+
+  /** Removes all events of a function that were given up. */
+  async purgeDeadLetters(name: string): Promise<EventCount> {
+    const path = withQuery(pathOf("dead-letters"), { function: name });
+    return await this.#connection.read(await this.#connection.send(path, { method: "DELETE" }));
+  }
+
   /** Runs a snippet or files once. */
   async execute(request: ExecuteRequestInput, signal?: AbortSignal): Promise<ExecuteResult> {
-    return await this.#read(
-      await this.#send(pathOf("execute"), { ...asJson("POST", request), signal }),
+    return await this.#connection.read(
+      await this.#connection.send(pathOf("execute"), { ...asJson("POST", request), signal }),
     );
   }
 
   /** A page of invocations, newest first. */
   async invocations(query: Query = {}): Promise<Page<Invocation>> {
-    return await this.#get(pathOf("invocations"), query);
+    return await this.#connection.get(pathOf("invocations"), query);
   }
 
   /** What a function's invocations of the last `windowMs` milliseconds come to; an hour by default. */
   async statistics(name: string, windowMs?: number): Promise<FunctionStatistics> {
-    return await this.#get(pathOf("functions", name, "statistics"), { windowMs });
+    return await this.#connection.get(pathOf("functions", name, "statistics"), { windowMs });
   }
 
   /** What the invocations of a function write, from now on, until `signal` aborts or the caller breaks off. */
@@ -201,32 +243,34 @@ export class Client {
 
   /** One invocation with its output. */
   async invocation(id: string): Promise<InvocationDetail> {
-    return await this.#get(pathOf("invocations", id));
+    return await this.#connection.get(pathOf("invocations", id));
   }
 
   /** Cancels a running invocation; answers its record. */
   async cancel(id: string): Promise<InvocationDetail> {
-    const response = await this.#send(pathOf("invocations", id), {
+    const response = await this.#connection.send(pathOf("invocations", id), {
       method: "DELETE",
       timeoutMs: quickTimeoutMs,
     });
-    return await this.#read(response);
+    return await this.#connection.read(response);
   }
 
   /** Makes a schedule, or replaces what it says. */
   async putSchedule(name: string, spec: ScheduleSpecInput): Promise<ScheduleDetail> {
     const options = { ...asJson("PUT", spec), timeoutMs: quickTimeoutMs };
-    return await this.#read(await this.#send(pathOf("schedules", name), options));
+    return await this.#connection.read(
+      await this.#connection.send(pathOf("schedules", name), options),
+    );
   }
 
   /** A page of schedules by name. */
   async schedules(query: Query = {}): Promise<Page<Schedule>> {
-    return await this.#get(pathOf("schedules"), query);
+    return await this.#connection.get(pathOf("schedules"), query);
   }
 
   /** A schedule with its event and its next due times. */
   async getSchedule(name: string): Promise<ScheduleDetail> {
-    return await this.#get(pathOf("schedules", name));
+    return await this.#connection.get(pathOf("schedules", name));
   }
 
   /** Lets a schedule's due times pass without a run. */
@@ -246,12 +290,15 @@ export class Client {
 
   /** Deletes a schedule. */
   async removeSchedule(name: string): Promise<void> {
-    await this.#send(pathOf("schedules", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
+    await this.#connection.send(pathOf("schedules", name), {
+      method: "DELETE",
+      timeoutMs: quickTimeoutMs,
+    });
   }
 
   /** All images. */
   async images(): Promise<Image[]> {
-    return (await this.#get<{ items: Image[] }>(pathOf("images"))).items;
+    return (await this.#connection.get<{ items: Image[] }>(pathOf("images"))).items;
   }
 
   /** Uploads a tar or an OCI archive as an image. */
@@ -260,7 +307,7 @@ export class Client {
     archive: AsyncIterable<Uint8Array>,
     onProgress: (progress: ImageProgress) => void = () => {},
   ): Promise<Image> {
-    const response = await this.#send(pathOf("images", name), {
+    const response = await this.#connection.send(pathOf("images", name), {
       method: "PUT",
       body: archive,
       headers: { "content-type": "application/x-tar" },
@@ -280,12 +327,17 @@ export class Client {
 
   /** Removes an image that was added. */
   async removeImage(name: string): Promise<void> {
-    await this.#send(pathOf("images", name), { method: "DELETE", timeoutMs: quickTimeoutMs });
+    await this.#connection.send(pathOf("images", name), {
+      method: "DELETE",
+      timeoutMs: quickTimeoutMs,
+    });
   }
 
   async #turnSchedule<T>(name: string, verb: string): Promise<T> {
     const options = { method: "POST", timeoutMs: quickTimeoutMs };
-    return await this.#read(await this.#send(pathOf("schedules", name, verb), options));
+    return await this.#connection.read(
+      await this.#connection.send(pathOf("schedules", name, verb), options),
+    );
   }
 
   async #postEvent(
@@ -302,17 +354,17 @@ export class Client {
       ...(traceparent !== undefined && { traceparent }),
       ...more,
     };
-    return await this.#send(path, { method: "POST", body: event, headers, signal });
+    return await this.#connection.send(path, { method: "POST", body: event, headers, signal });
   }
 
   async *#follow(path: string, options: FollowOptions): AsyncGenerator<FollowEvent> {
     const { signal, onOpen = () => {} } = options;
-    const response = await this.#send(path, { method: "GET", signal });
+    const response = await this.#connection.send(path, { method: "GET", signal });
     onOpen();
     const lines = linesOf(response.body);
     try {
       for (;;) {
-        const line = await this.#body(lines.next());
+        const line = await this.#connection.body(lines.next());
         if (line.done) return;
         if (line.value.startsWith("data: ")) yield JSON.parse(line.value.slice(6)) as FollowEvent;
       }
@@ -322,56 +374,5 @@ export class Client {
     } finally {
       await lines.return(undefined);
     }
-  }
-
-  async #get<T>(path: string, query: Query = {}): Promise<T> {
-    return await this.#read(
-      await this.#send(withQuery(path, query), { method: "GET", timeoutMs: quickTimeoutMs }),
-    );
-  }
-
-  async #read<T>(response: Response): Promise<T> {
-    const text = await this.#body(response.text());
-    try {
-      return JSON.parse(text) as T;
-    } catch (cause) {
-      throw this.#foreign(response, cause);
-    }
-  }
-
-  async #send(path: string, options: SendOptions): Promise<Response> {
-    const signals = [this.#signal, options.signal].filter((signal) => signal !== undefined);
-    const response = await send(this.#url(path), { ...options, signal: AbortSignal.any(signals) });
-    // A function's own answer has a start kind, and may be of any status and type.
-    if (response.ok || response.headers.has("runlet-start")) return response;
-    if (!response.headers.get("content-type")?.startsWith("application/problem+json")) {
-      await response.body?.cancel();
-      throw this.#foreign(response);
-    }
-    throw new ApiError(await this.#read<Problem>(response), response.headers);
-  }
-
-  /** A server that ends in the middle of its answer has not answered. */
-  async #body<T>(body: Promise<T>): Promise<T> {
-    try {
-      return await body;
-    } catch (cause) {
-      this.#signal?.throwIfAborted();
-      throw new ConnectionError(
-        `Cannot get an answer from Runlet at ${this.#base.origin}: it ended early`,
-        { cause },
-      );
-    }
-  }
-
-  #url(path: string): URL {
-    return new URL(this.#base.pathname.replace(/\/+$/, "") + path, this.#base);
-  }
-
-  #foreign(response: Response, cause?: unknown): ConnectionError {
-    return new ConnectionError(
-      `Cannot reach Runlet at ${this.#base.origin}: what answered there (status ${response.status}) is no Runlet. Name another with --url or RUNLET_URL`,
-      { cause },
-    );
   }
 }

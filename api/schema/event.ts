@@ -51,6 +51,11 @@ export const eventDetail = event
   .extend({ invocations: z.array(eventInvocation) })
   .openapi("EventDetail");
 
+/** An event that was given up, with its body. */
+export const deadLetter = eventDetail
+  .extend({ body: z.string(), bodyEncoding: z.enum(["utf8", "base64"]) })
+  .openapi("DeadLetter");
+
 export const eventPage = pageOf(event).openapi("EventPage");
 
 export const eventFilter = z.object({
@@ -60,7 +65,18 @@ export const eventFilter = z.object({
   before: eventId.optional().openapi({ description: "Cursor: `next` of the page before" }),
 });
 
+export const deadLetterFilter = eventFilter.omit({ state: true });
+
+/** Whose dead letters are meant. */
+export const deadLettersOf = z.strictObject({ function: functionName }).openapi("DeadLettersOf");
+
+/** How many events something was done to. */
+export const eventCount = z.object({ count: z.number().int() }).openapi("EventCount");
+
 export type AcceptedEvent = z.infer<typeof acceptedEvent>;
 export type Event = z.infer<typeof event>;
 export type EventDetail = z.infer<typeof eventDetail>;
 export type EventFilter = z.infer<typeof eventFilter>;
+export type DeadLetter = z.infer<typeof deadLetter>;
+export type DeadLetterFilter = z.infer<typeof deadLetterFilter>;
+export type EventCount = z.infer<typeof eventCount>;

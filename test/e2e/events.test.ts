@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { poll } from "../../runtime/deadline.ts";
-import { eventIn } from "../support/events.ts";
+import { eventIn, failedOnce } from "../support/events.ts";
 import { problemIn, problemOf } from "../support/problem.ts";
 import { runningInvocation } from "../support/running.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -73,14 +73,7 @@ test("an event that could only be tried again too late is dead with its age as t
 test("an event that waits to be tried again can be cancelled, and one that ended cannot", async () => {
   await server.client.deploy("slow", { runtime: "node", code: { source } });
   const { eventId } = await server.client.invokeAsync("slow", { event: '{"fail":true}' });
-  const waiting = await poll(
-    "see the first attempt fail",
-    async () => {
-      const event = await server.client.event(eventId);
-      return event.state === "queued" && event.attempts === 1 ? event : undefined;
-    },
-    { timeoutMs: 20_000 },
-  );
+  const waiting = await failedOnce(server.client, eventId);
   const waitMs = ((waiting.nextAtUs ?? 0) - waiting.acceptedAtUs) / 1000;
   assert.ok(waitMs > 48_000 && waitMs < 92_000, `it waits for ${waitMs} ms`);
   await server.client.cancelEvent(eventId);

@@ -170,3 +170,30 @@ test("a page has the newest events of its function and state, and the next one t
     [ids[0]],
   );
 });
+
+test("the depths are those of the rows, whatever became of them", () => {
+  using it = new OpenedEvents();
+  const ids = Array.from({ length: 5 }, () => it.insert());
+  const other = it.insert({ functionName: "other" });
+  it.insert({ id: other, functionName: "other" });
+  for (const [index] of ids.entries()) it.lease(100 + index, "", new Set(["other"]));
+  const [a = "", b = "", c = "", d = "", e = ""] = ids;
+  it.events.finish(a, { state: "succeeded", atUs: 1 });
+  for (const id of [b, c, d]) {
+    it.events.finish(id, { state: "dead", atUs: 1, condition: "RetriesExhausted", error });
+  }
+  it.events.reschedule(e, { nextAtUs: 500, isCounted: true, error });
+  assert.equal(it.events.redrive([b, "nothing"], 600), 1);
+  assert.equal(it.events.removeDead([c, b]), 1);
+  it.events.prune(10, 10);
+  assert.deepEqual(it.events.depths(), [
+    { functionName: "f", state: "dead", count: 1, oldestId: d },
+    { functionName: "f", state: "queued", count: 2, oldestId: b },
+    { functionName: "other", state: "queued", count: 1, oldestId: other },
+  ]);
+  const { attempts, acceptedAtUs, deadCondition } = it.events.get(b) ?? assert.fail();
+  assert.deepEqual(
+    { attempts, acceptedAtUs, deadCondition },
+    { attempts: 0, acceptedAtUs: 600, deadCondition: null },
+  );
+});

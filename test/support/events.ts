@@ -17,3 +17,15 @@ export async function eventIn(
     { timeoutMs: 20_000 },
   );
 }
+
+/** Waits until the first attempt at an event has failed and the second one is waited for. */
+export async function failedOnce(client: Client, id: string): Promise<EventDetail> {
+  return await poll(
+    `see event ${id} fail once`,
+    async () => {
+      const event = await client.event(id);
+      return event.state === "queued" && event.attempts === 1 ? event : undefined;
+    },
+    { timeoutMs: 20_000 },
+  );
+}

@@ -10,6 +10,7 @@ interface InvokeCommandOptions extends ServerOptions {
   file?: string;
   type: string;
   qualifier?: string;
+  async?: boolean;
   log?: boolean;
   idempotencyKey?: string;
   dryRun?: boolean;
@@ -21,6 +22,7 @@ const examples = [
   "runlet invoke resize --file photo.png --type image/png > small.png",
   "echo '[1, 2]' | runlet invoke sum -",
   `runlet invoke charge '{"euros": 3}' --idempotency-key order-17`,
+  `runlet invoke --async report '{"month": 5}'`,
 ];
 
 /** `runlet invoke`. */
@@ -32,6 +34,7 @@ export function invokeCommand(): Command {
     .option("-f, --file <path>", "read the event from a file")
     .option("-t, --type <type>", "media type of the event", "application/json")
     .option("--qualifier <version>", "a version other than the latest")
+    .option("--async", "queue the event and print its id, without waiting for the answer")
     .option("-l, --log", "show the last 4 KiB of what it wrote on stderr, also where it fails")
     .option("--idempotency-key <key>", "run once for this key, however often it is asked for")
     .option("--dry-run", "check the function and the event, and run nothing")
@@ -43,6 +46,13 @@ export function invokeCommand(): Command {
       }
       const event = await eventOf(typed, options.file);
       const client = clientOf(options);
+      if (options.async) {
+        const request = { event, contentType, qualifier };
+        const accepted = await client.invokeAsync(name, request);
+        if (options.json) printJson(accepted);
+        else process.stdout.write(`${accepted.eventId}\n`);
+        return;
+      }
       const log = options.log ? "tail" : undefined;
       const request = { event, contentType, qualifier, idempotencyKey, log } as const;
       if (options.dryRun) {

@@ -1,4 +1,5 @@
 import type {
+  EventDepth,
   EventEnd,
   EventError,
   EventFilter,
@@ -23,6 +24,12 @@ export interface EventQueue {
   recover(atUs: number, error: EventError): Promise<number>;
   /** Removes an event that nobody has leased; false if it is not waiting. */
   cancel(id: string): Promise<boolean>;
+  /** Queues dead events anew, as if they were accepted at `atUs`; answers how many were dead. */
+  redrive(ids: readonly string[], atUs: number): Promise<number>;
+  /** Removes dead events; answers how many were dead. */
+  removeDead(ids: readonly string[]): Promise<number>;
+  /** How many events are not done, by function and state. */
+  depths(): Promise<EventDepth[]>;
   /** Drops up to `limit` events that succeeded before a moment, and answers how many. */
   prune(endedBeforeUs: number, limit: number): Promise<number>;
   /** When the first event after a moment becomes due, microseconds since the epoch. */

@@ -1,6 +1,7 @@
-import type { EventSummary } from "../../../store/event-row.ts";
+import type { EventFilter, EventSummary } from "../../../store/event-row.ts";
 import { traceIdOf } from "../../../store/trace-id.ts";
 import type { Event } from "../../schema/event.ts";
+import type { EventQueue } from "./event-queue.ts";
 
 /** An event as callers see it. */
 export function toEvent(row: EventSummary): Event {
@@ -23,4 +24,16 @@ export function toEvent(row: EventSummary): Event {
       error: { code: row.errorCode, message: row.errorMessage ?? "" },
     }),
   };
+}
+
+/** A page of events as callers see it. */
+export async function eventPage(
+  queue: EventQueue,
+  filter: EventFilter,
+): Promise<{ items: Event[]; next?: string }> {
+  const { limit } = filter;
+  const rows = await queue.list({ ...filter, limit: limit + 1 });
+  const items = rows.slice(0, limit).map(toEvent);
+  const last = items.at(-1);
+  return rows.length > limit && last ? { items, next: last.id } : { items };
 }

@@ -7,7 +7,7 @@ import type { Functions } from "../functions.ts";
 import { newInvocationId as newEventId } from "../invocation-id.ts";
 import type { Invocations } from "../invocations.ts";
 import type { EventQueue } from "./event-queue.ts";
-import { toEvent } from "./event-view.ts";
+import { eventPage, toEvent } from "./event-view.ts";
 
 export interface EventsOptions {
   queue: EventQueue;
@@ -54,11 +54,8 @@ export class Events {
   }
 
   async list(filter: EventFilter): Promise<{ items: Event[]; next?: string }> {
-    const { function: functionName, state, before, limit } = filter;
-    const rows = await this.#options.queue.list({ functionName, state, before, limit: limit + 1 });
-    const items = rows.slice(0, limit).map(toEvent);
-    const last = items.at(-1);
-    return rows.length > limit && last ? { items, next: last.id } : { items };
+    const { function: functionName, ...page } = filter;
+    return await eventPage(this.#options.queue, { ...page, functionName });
   }
 
   /** One event with its invocations. @throws `not_found`. */

@@ -1,0 +1,81 @@
+import type { Problem } from "../schema/problem.ts";
+import { ApiError, ConnectionError } from "./errors.ts";
+import { baseOf, type Query, withQuery } from "./request.ts";
+import { send, type SendOptions } from "./send.ts";
+
+export interface ClientOptions {
+  /** Base of the server, such as http://127.0.0.1:7070. */
+  url: string;
+  /** Ends whatever this client waits for. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How long anything but a run, a deployment or an upload may take. */
+export const quickTimeoutMs = 30_000;
+
+/** Sends requests to one server and reads its answers; every method throws ApiError or ConnectionError. */
+export class Connection {
+  readonly #base: URL;
+  readonly #signal: AbortSignal | undefined;
+
+  /** @throws ConnectionError if the URL is none. */
+  constructor(options: ClientOptions) {
+    this.#base = baseOf(options.url);
+    this.#signal = options.signal;
+  }
+
+  /** What a path answers as JSON. */
+  async get<T>(path: string, query: Query = {}): Promise<T> {
+    return await this.read(
+      await this.send(withQuery(path, query), { method: "GET", timeoutMs: quickTimeoutMs }),
+    );
+  }
+
+  /** The JSON of an answer. */
+  async read<T>(response: Response): Promise<T> {
+    const text = await this.body(response.text());
+    try {
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw this.#foreign(response, cause);
+    }
+  }
+
+  /** Sends a request and answers once the head of a good answer is there. */
+  async send(path: string, options: SendOptions): Promise<Response> {
+    const signals = [this.#signal, options.signal].filter((signal) => signal !== undefined);
+    const response = await send(this.url(path), { ...options, signal: AbortSignal.any(signals) });
+    // A function's own answer has a start kind, and may be of any status and type.
+    if (response.ok || response.headers.has("runlet-start")) return response;
+    if (!response.headers.get("content-type")?.startsWith("application/problem+json")) {
+      await response.body?.cancel();
+      throw this.#foreign(response);
+    }
+    throw new ApiError(await this.read<Problem>(response), response.headers);
+  }
+
+  /** A server that ends in the middle of its answer has not answered. */
+  async body<T>(body: Promise<T>): Promise<T> {
+    try {
+      return await body;
+    } catch (cause) {
+      this.#signal?.throwIfAborted();
+      throw new ConnectionError(
+        `Cannot get an answer from Runlet at ${this.#base.origin}: it ended early`,
+        { cause },
+      );
+    }
+  }
+
+  /** Where a path is. */
+  url(path: string): URL {
+    return new URL(this.#base.pathname.replace(/\/+$/, "") + path, this.#base);
+  }
+
+  #foreign(response: Response, cause?: unknown): ConnectionError {
+    return new ConnectionError(
+      `Cannot reach Runlet at ${this.#base.origin}: what answered there (status ${response.status}) is no Runlet. Name another with --url or RUNLET_URL`,
+      { cause },
+    );
+  }
+}
