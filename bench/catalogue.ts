@@ -8,6 +8,7 @@ import { fidelity } from "./fidelity.ts";
 import { fresh } from "./fresh.ts";
 import type { Bench } from "./harness/bench.ts";
 import { http } from "./http.ts";
+import { list } from "./list.ts";
 import { neighbour } from "./neighbour.ts";
 import { reuse } from "./reuse.ts";
 import { store } from "./store.ts";
@@ -23,6 +24,7 @@ export const benches: readonly Bench[] = [
   exec,
   density,
   store,
+  list,
   fidelity,
   burst,
   neighbour,

@@ -24,7 +24,7 @@ export interface InvocationPage {
 }
 
 /** How many rows a page looks at for the few that match, so that it holds up the event loop for milliseconds at most. */
-const maxRowsWalked = 5000;
+const maxRowsWalked = 3000;
 
 /** What of the record may go. Each bound works alone; what is still queued or running stays. */
 export interface PruneOptions {

@@ -4,7 +4,7 @@ import type { Functions } from "./functions.ts";
 import { idsFrom } from "./invocation-id.ts";
 
 /** How many invocations figures are taken over, so that they hold up the event loop for milliseconds only. */
-const maxInvocations = 10_000;
+const maxInvocations = 3000;
 
 export interface StatisticsOptions {
   functions: Functions;

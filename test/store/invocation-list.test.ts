@@ -114,7 +114,7 @@ test("a filter that matches little ends its page after some thousand rows and go
   using it = new OpenedInvocations();
   const slow = it.insert({ runUs: 1_000_000 });
   it.database.connection.transaction(() => {
-    for (let left = 6000; left > 0; left--) it.insert({ runUs: 1 });
+    for (let left = 4000; left > 0; left--) it.insert({ runUs: 1 });
   })();
   const first = it.invocations.page({ minRunUs: 1_000_000, limit: 10 });
   assert.deepEqual(first.rows, []);
