@@ -7,7 +7,7 @@ const knownType = /^(?:Runtime|Function)\.[A-Z][a-zA-Z]+$/;
 export interface Report {
   /** The header that names the error's type. */
   type: string | undefined;
-  /** `{errorType, errorMessage, stackTrace}` as JSON, or anything else. */
+  /** `{errorType, errorMessage, stackTrace}` as JSON, where node's client says `trace`, or anything else. */
   body: Buffer;
   /** The type of an error that has none. */
   fallback: "Runtime.Unknown" | "Function.Unknown";
@@ -15,7 +15,7 @@ export interface Report {
 
 /** A failure as the program reports it. The body comes first: clients put the exception's own name there. */
 export function reportedError({ type, body, fallback }: Report): Error {
-  const { errorType, errorMessage, stackTrace } = fieldsOf(body);
+  const { errorType, errorMessage, trace, stackTrace = trace } = fieldsOf(body);
   const known = type !== undefined && knownType.test(type) ? type : fallback;
   const message = textOf(errorMessage) ?? body.toString("utf8");
   const stack = Array.isArray(stackTrace) ? stackTrace.map(String).join("\n") : "";
