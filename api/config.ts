@@ -26,6 +26,7 @@ const environment = z.object({
   RUNLET_QUEUE_TIMEOUT_MS: count.default(30_000),
   RUNLET_MAX_EVENT_BYTES: count.default(6 * mebibyte),
   RUNLET_MAX_ASYNC_EVENT_BYTES: count.default(mebibyte),
+  RUNLET_MAX_STREAM_BYTES: count.default(200 * mebibyte),
   RUNLET_MAX_CODE_BYTES: count.default(50 * mebibyte),
   RUNLET_SHUTDOWN_TIMEOUT_MS: count.default(10_000),
   RUNLET_LOG_LEVEL: z
@@ -94,7 +95,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     queueTimeoutMs: values.RUNLET_QUEUE_TIMEOUT_MS,
     maxEventBytes: values.RUNLET_MAX_EVENT_BYTES,
     maxAsyncEventBytes: values.RUNLET_MAX_ASYNC_EVENT_BYTES,
-    maxStreamBytes: 200 * mebibyte,
+    maxStreamBytes: values.RUNLET_MAX_STREAM_BYTES,
     maxCodeBytes: values.RUNLET_MAX_CODE_BYTES,
     shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,
     logLevel: values.RUNLET_LOG_LEVEL,

@@ -12,6 +12,7 @@ import { list } from "./list.ts";
 import { neighbour } from "./neighbour.ts";
 import { reuse } from "./reuse.ts";
 import { store } from "./store.ts";
+import { stream } from "./stream.ts";
 import { throughput } from "./throughput.ts";
 
 /** All benches, in the order in which they are listed. */
@@ -30,4 +31,5 @@ export const benches: readonly Bench[] = [
   neighbour,
   fairness,
   asynchronous,
+  stream,
 ];

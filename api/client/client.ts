@@ -38,13 +38,23 @@ export interface FollowOptions {
   onOpen?: () => void;
 }
 
-/** A function's answer. */
-export interface InvokeAnswer {
+/** What a function's answer begins with. */
+export interface AnswerHead {
   readonly invocationId: string;
   readonly start: string;
   readonly status: number;
   readonly headers: Headers;
+}
+
+/** A function's answer. */
+export interface InvokeAnswer extends AnswerHead {
   readonly body: Uint8Array;
+}
+
+/** A function's answer, whose body arrives as the function writes it. */
+export interface StreamedAnswer extends AnswerHead {
+  /** Fails where the answer breaks off before its end. */
+  readonly body: ReadableStream<Uint8Array>;
 }
 
 export interface Page<T> {
@@ -97,8 +107,15 @@ export class Client {
     return this.#connection.url(`/f/${target.map(encodeURIComponent).join(":")}`).href;
   }
 
-  /** Invokes a function and waits for its answer. */
+  /** Invokes a function and waits for its whole answer. */
   async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
+    const { body, ...head } = await this.invokeStream(name, options);
+    const whole = await this.#connection.body(new Response(body).arrayBuffer());
+    return { ...head, body: new Uint8Array(whole) };
+  }
+
+  /** Invokes a function and waits for the beginning of its answer. */
+  async invokeStream(name: string, options: InvokeOptions = {}): Promise<StreamedAnswer> {
     const { idempotencyKey } = options;
     const response = await this.#postEvent(name, options, {
       ...(idempotencyKey !== undefined && { "idempotency-key": `"${idempotencyKey}"` }),
@@ -108,7 +125,7 @@ export class Client {
       start: response.headers.get("runlet-start") ?? "",
       status: response.status,
       headers: response.headers,
-      body: new Uint8Array(await this.#connection.body(response.arrayBuffer())),
+      body: response.body ?? new Blob([]).stream(),
     };
   }
 

@@ -1,5 +1,6 @@
 import { Command } from "commander";
-import { ApiError, type InvokeAnswer } from "../../client/client.ts";
+import { buffer } from "node:stream/consumers";
+import { type AnswerHead, ApiError, type StreamedAnswer } from "../../client/client.ts";
 import { size } from "../format.ts";
 import { readInput } from "../input.ts";
 import { clientOf, type ServerOptions, withServer } from "../options.ts";
@@ -61,10 +62,10 @@ export function invokeCommand(): Command {
         process.stdout.write(`Fit to run: ${name} version ${version}\n`);
         return;
       }
-      const answer = await client.invoke(name, request).catch(tellLogOfFailure);
+      const answer = await client.invokeStream(name, request).catch(tellLogOfFailure);
       tellLog(answer.headers);
-      if (options.json) return printJson(asJson(answer));
-      print(answer);
+      if (options.json) return printJson(await asJson(answer));
+      await print(answer);
       if (options.verbose) tell(answer);
     });
   return command;
@@ -91,16 +92,15 @@ async function eventOf(
   return typed === "-" ? await readInput(typed) : (typed ?? "{}");
 }
 
-function asJson(answer: InvokeAnswer): object {
+async function asJson(answer: StreamedAnswer): Promise<object> {
   const { invocationId, start, status } = answer;
   const contentType = typeOf(answer);
-  return { invocationId, start, status, contentType, ...contentOf(answer) };
+  const body = await buffer(chunksOf(answer));
+  return { invocationId, start, status, contentType, ...contentOf(contentType, body) };
 }
 
 /** JSON as a value, text as text, anything else as base64. */
-function contentOf(answer: InvokeAnswer): object {
-  const body = Buffer.from(answer.body);
-  const type = typeOf(answer);
+function contentOf(type: string, body: Buffer): object {
   if (isJson(type)) {
     try {
       return { answer: JSON.parse(body.toString()) as unknown };
@@ -111,27 +111,46 @@ function contentOf(answer: InvokeAnswer): object {
   return isText(type) ? { answer: body.toString() } : { answerBase64: body.toString("base64") };
 }
 
-function print(answer: InvokeAnswer): void {
+/** Writes the answer as it comes; a terminal gets whole characters, and binary nobody's terminal. */
+async function print(answer: StreamedAnswer): Promise<void> {
   const { isTTY } = process.stdout;
   if (isTTY && !isText(typeOf(answer))) {
-    const what = `${size(answer.body.length)} of ${typeOf(answer) || "an unknown type"}`;
+    const { length } = await buffer(chunksOf(answer));
+    const what = `${size(length)} of ${typeOf(answer) || "an unknown type"}`;
     process.stderr.write(`The answer is ${what}: send it to a file with > FILE\n`);
     return;
   }
-  writeOutput(process.stdout, answer.body);
-  if (isTTY && answer.body.at(-1) !== 0x0a) process.stdout.write("\n");
+  const decoder = new TextDecoder();
+  let last: number | undefined;
+  for await (const chunk of chunksOf(answer)) {
+    writeOutput(process.stdout, isTTY ? decoder.decode(chunk, { stream: true }) : chunk);
+    last = chunk.at(-1);
+  }
+  if (isTTY && last !== 0x0a) process.stdout.write("\n");
   if (answer.status >= 400) process.stderr.write(`[status ${answer.status}]\n`);
   if (answer.headers.has("runlet-truncated")) {
     process.stderr.write("[answer cut: deploy with a larger --output-bytes]\n");
   }
 }
 
-function tell({ invocationId, start, status, headers }: InvokeAnswer): void {
+/** @throws Error where the answer breaks off, which its record tells the reason of. */
+async function* chunksOf({ body, invocationId }: StreamedAnswer): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    const record = `runlet invocations show ${invocationId}`;
+    throw new Error(`The answer broke off before its end. Its record says why: ${record}`, {
+      cause,
+    });
+  }
+}
+
+function tell({ invocationId, start, status, headers }: AnswerHead): void {
   const timing = headers.get("server-timing") ?? "";
   process.stderr.write(`${invocationId} status ${status}; ${start} start; ${timing}\n`);
 }
 
-function typeOf(answer: InvokeAnswer): string {
+function typeOf(answer: AnswerHead): string {
   return answer.headers.get("content-type") ?? "";
 }
 
