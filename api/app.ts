@@ -6,6 +6,7 @@ import type { Registry } from "prom-client";
 import { RunletError } from "./domain/errors.ts";
 import type { DeadLetters } from "./domain/events/dead-letters.ts";
 import type { Events } from "./domain/events/events.ts";
+import type { Aliases } from "./domain/aliases.ts";
 import type { Executor } from "./domain/executor.ts";
 import type { Functions } from "./domain/functions.ts";
 import type { IdempotentInvoker } from "./domain/idempotency.ts";
@@ -19,6 +20,8 @@ import { eventRoutes } from "./routes/events.ts";
 import { batchRoutes } from "./routes/batch.ts";
 import type { Statistics } from "./domain/statistics.ts";
 import type { Logs } from "./domain/logs.ts";
+import type { Versions } from "./domain/versions.ts";
+import { aliasRoutes } from "./routes/aliases.ts";
 import { executeRoutes } from "./routes/execute.ts";
 import { followRoutes } from "./routes/follow.ts";
 import { functionRoutes } from "./routes/functions.ts";
@@ -32,9 +35,12 @@ import { secretRoutes } from "./routes/secrets.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
 import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
+import { versionRoutes } from "./routes/versions.ts";
 
 export interface AppOptions {
   functions: Functions;
+  versions: Versions;
+  aliases: Aliases;
   invocations: Invocations;
   logs: Logs;
   statistics: Statistics;
@@ -76,8 +82,11 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/f/*", limitBody(options.maxEventBytes));
   app.use("/v1/schedules/*", limitBody(maxScheduleBytes));
   app.route("/v1/functions", functionRoutes(functions));
-  app.route("/v1/functions", batchRoutes(functions, invoker));
+  app.route("/v1/functions", batchRoutes(invoker));
   app.route("/v1/functions", statisticsRoutes(options.statistics));
+  app.use("/v1/functions/:name/aliases/*", limitBody(65_536));
+  app.route("/v1/functions", aliasRoutes(options.aliases));
+  app.route("/v1/functions", versionRoutes(functions, options.versions));
   app.route("/f", functionUrlRoutes(functions, invoker));
   app.route(
     "/v1/functions",

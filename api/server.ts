@@ -14,6 +14,7 @@ import { Pool } from "../runtime/pool/pool.ts";
 import { Scheduler } from "../runtime/pool/scheduler.ts";
 import { nowUs } from "../runtime/clock.ts";
 import { RecordWriter } from "../store/batch.ts";
+import { AliasStore } from "../store/aliases.ts";
 import { CodeStore } from "../store/code-store.ts";
 import { openDatabase } from "../store/database.ts";
 import { RecordedEventQueue } from "../store/event-queue.ts";
@@ -32,6 +33,7 @@ import { attemptEvent, dispatchPolicyOf } from "./domain/events/attempt.ts";
 import { DeadLetters } from "./domain/events/dead-letters.ts";
 import { Dispatcher } from "./domain/events/dispatcher.ts";
 import { Events } from "./domain/events/events.ts";
+import { Aliases } from "./domain/aliases.ts";
 import { Executor } from "./domain/executor.ts";
 import { Functions } from "./domain/functions.ts";
 import { checkLoad } from "./domain/load-check.ts";
@@ -48,6 +50,7 @@ import { Secrets } from "./domain/secrets.ts";
 import { OutputFeed } from "./domain/output-feed.ts";
 import { Statistics } from "./domain/statistics.ts";
 import { Stocking } from "./domain/stocking.ts";
+import { Versions } from "./domain/versions.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import type { Readiness } from "./routes/health.ts";
@@ -122,11 +125,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const secrets = new Secrets({
     store: new SecretStore(database, loadKeyFile(config.secretKeyFile)),
     usersOf: (name) => functions.namingSecret(name),
-    onChange: (version) => {
-      stocking.remove(version);
-      const isLatest = functions.find(version.name).version === version.version;
-      if (isLatest) stocking.add(version).catch(onError);
-    },
+    onChange: (version) => void stocking.reload(version).catch(onError),
   });
   const stocking = new Stocking({
     pool,
@@ -135,12 +134,19 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     environmentOf: (functionConfig) => secrets.environmentOf(functionConfig),
   });
   const scheduleStore = new ScheduleStore(database);
+  const stockUp = (name: string): void =>
+    void stocking.follow(name, functions.inUse(name)).catch(onError);
+  const versions = new Versions(functionStore);
+  const aliases = new Aliases({
+    store: new AliasStore(database),
+    versions,
+    onChange: stockUp,
+  });
   const functions: Functions = new Functions({
-    onChange: (change, version) => {
-      if (change === "added") stocking.add(version).catch(onError);
-      else stocking.remove(version);
-    },
+    onChange: stockUp,
     store: functionStore,
+    versions,
+    aliases,
     code,
     maxCodeBytes,
     dependents: (name) =>
@@ -198,6 +204,8 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   );
   const app = createApp({
     functions,
+    versions,
+    aliases,
     invocations,
     logs: new Logs({ functions, invocations, feed }),
     statistics: new Statistics({ functions, store: new InvocationStatistics(database) }),
@@ -245,7 +253,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     await closed;
   });
   await prepareImage(imageStore, log);
-  for (const version of functions.latest()) stocking.add(version).catch(onError);
+  for (const name of functions.names()) stockUp(name);
   const recovered = await dispatcher.start();
   if (recovered > 0) log.warn({ recovered }, "events of an earlier run are due again");
   readiness.ready = true;

@@ -9,6 +9,7 @@ export type ErrorCode =
   | "already_exists"
   | "failed_precondition"
   | "idempotency_key_reused"
+  | "condition_not_met"
   | "payload_too_large"
   | "resource_exhausted"
   | "unavailable"

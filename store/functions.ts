@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import type Sqlite from "better-sqlite3";
 import type { Database } from "./database.ts";
 
@@ -8,6 +9,8 @@ export interface FunctionVersionRow {
   readonly configJson: string;
   /** The code, as the code store names it; null for a function without code. */
   readonly codeDigest: string | null;
+  /** As the function's own, it is another one after each change. */
+  readonly revisionId: string;
   readonly createdAtUs: number;
 }
 
@@ -38,7 +41,8 @@ export class FunctionStore {
   readonly #versions: Sqlite.Statement<[string, number, number], FunctionVersionRow>;
   readonly #function: Sqlite.Statement<[string], FlatFunction>;
   readonly #functions: Sqlite.Statement<[string, number], FlatFunction>;
-  readonly #delete: Sqlite.Statement<[string]>;
+  readonly #delete: (name: string) => boolean;
+  readonly #deleteVersion: Sqlite.Statement<[string, number]>;
   readonly #namingSecret: Sqlite.Statement<[string], FunctionVersionRow>;
   readonly #digests: Sqlite.Statement<[], string>;
 
@@ -59,8 +63,9 @@ export class FunctionStore {
       )
       .pluck();
     this.#insertVersion = connection.prepare(
-      `INSERT INTO function_versions (function_name, version, config, code_digest, created_at_us)
-       VALUES (@name, @version, @configJson, @codeDigest, @atUs)`,
+      `INSERT INTO function_versions
+         (function_name, version, config, code_digest, revision_id, created_at_us)
+       VALUES (@name, @version, @configJson, @codeDigest, @revisionId, @atUs)`,
     );
     this.#latest = connection.prepare(
       `SELECT ${versionColumns} FROM ${functionWithLatest} WHERE f.name = ?`,
@@ -78,7 +83,18 @@ export class FunctionStore {
     this.#functions = connection.prepare(
       `SELECT ${flatColumns} FROM ${functionWithLatest} WHERE f.name > ? ORDER BY f.name LIMIT ?`,
     );
-    this.#delete = connection.prepare("DELETE FROM function_versions WHERE function_name = ?");
+    const deleteAliases = connection.prepare("DELETE FROM aliases WHERE function_name = ?");
+    const deleteVersions = connection.prepare(
+      "DELETE FROM function_versions WHERE function_name = ?",
+    );
+    const deleteAll = connection.transaction((name: string): boolean => {
+      deleteAliases.run(name);
+      return deleteVersions.run(name).changes > 0;
+    });
+    this.#delete = (name) => deleteAll.immediate(name);
+    this.#deleteVersion = connection.prepare(
+      "DELETE FROM function_versions WHERE function_name = ? AND version = ?",
+    );
     this.#namingSecret = connection.prepare(
       `SELECT ${versionColumns} FROM function_versions v
        WHERE EXISTS (SELECT 1 FROM json_each(v.config, '$.secrets') s WHERE s.value = ?)
@@ -124,9 +140,17 @@ export class FunctionStore {
     return this.#versions.all(name, before, limit);
   }
 
-  /** Deletes a function with all versions; false if there is none. Its invocations stay on record. */
+  /** Deletes a function with all versions and aliases; false if there is none. Its invocations stay on record. */
   delete(name: string): boolean {
-    return this.#delete.run(name).changes > 0;
+    return this.#delete(name);
+  }
+
+  /**
+   * Deletes one version; false if there is none. With its latest version, a function would be gone.
+   * @throws Error if an alias names it.
+   */
+  deleteVersion(name: string, version: number): boolean {
+    return this.#deleteVersion.run(name, version).changes > 0;
   }
 
   /** The versions whose config names a secret. */
@@ -146,7 +170,8 @@ export class FunctionStore {
       return { version: latest.version, created: false };
     }
     const version = this.#raise.get({ name, atUs, isNew: latest === undefined ? 1 : 0 }) as number;
-    this.#insertVersion.run({ name, version, configJson, codeDigest, atUs });
+    const revisionId = randomUUID();
+    this.#insertVersion.run({ name, version, configJson, codeDigest, revisionId, atUs });
     return { version, created: true };
   }
 }
@@ -155,7 +180,8 @@ const functionWithLatest = `functions f JOIN function_versions v
   ON v.function_name = f.name AND v.version = f.latest_version`;
 
 const versionColumns = `v.function_name AS functionName, v.version AS version,
-  v.config AS configJson, v.code_digest AS codeDigest, v.created_at_us AS createdAtUs`;
+  v.config AS configJson, v.code_digest AS codeDigest, v.revision_id AS revisionId,
+  v.created_at_us AS createdAtUs`;
 
 const flatColumns = `${versionColumns},
   f.created_at_us AS functionCreatedAtUs, f.updated_at_us AS updatedAtUs`;

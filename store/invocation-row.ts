@@ -31,6 +31,8 @@ export interface InvocationRow {
   readonly kind: InvocationKind;
   readonly functionName: string | null;
   readonly functionVersion: number | null;
+  /** The alias or the version that its caller named. */
+  readonly qualifier: string | null;
   readonly image: string | null;
   readonly runtime: string | null;
   /** The trace that the caller named, 32 hexadecimal digits; null where it named none: then the id is one. */
@@ -89,6 +91,7 @@ const columns: Readonly<Record<InvocationField, string>> = {
   kind: "kind",
   functionName: "function_name",
   functionVersion: "function_version",
+  qualifier: "qualifier",
   image: "image",
   runtime: "runtime",
   traceId: "trace_id",
@@ -146,6 +149,7 @@ export function selectList(options: { withOutput: boolean }): string {
 export const blankInvocation: Omit<InvocationRow, "id" | "kind" | "status" | "queuedAtUs"> = {
   functionName: null,
   functionVersion: null,
+  qualifier: null,
   image: null,
   runtime: null,
   traceId: null,

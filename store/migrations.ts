@@ -17,6 +17,7 @@ export interface Migration {
  *   latest_version                    version         PK
  *   created_at_us                     config          JSON text
  *   updated_at_us                     code_digest     of the code store; null without code
+ *                                     revision_id
  *                                     created_at_us
  *
  *   A function exists while its latest version does. The row in `functions` outlives it, so that a version
@@ -28,11 +29,21 @@ export interface Migration {
  *   sealed          BLOB: nonce, tag and text of AES-256-GCM; the key is in a file beside the database
  *   created_at_us, updated_at_us
  *
+ *   aliases
+ *   -------
+ *   function_name   PK  ->  function_versions, with version and with second_version
+ *   name            PK
+ *   version
+ *   second_version, second_weight     both or neither; the weight is 0 to 1
+ *   description
+ *   revision_id                       another one after each change
+ *   created_at_us, updated_at_us
+ *
  *   invocations
  *   -----------
  *   id              PK, UUID v7: the order of ids is the order of time
  *   kind            invoke | execute
- *   function_name, function_version, image, runtime
+ *   function_name, function_version, qualifier, image, runtime
  *   trace_id        what the caller named; null where the id stands for it
  *   status          queued | running | succeeded | failed | timed_out | cancelled | lost
  *   start_kind      cold | pooled | warm
@@ -115,12 +126,30 @@ export const released: readonly Migration[] = [
         version INTEGER NOT NULL,
         config TEXT NOT NULL CHECK (json_valid(config)),
         code_digest TEXT,
+        revision_id TEXT NOT NULL,
         created_at_us INTEGER NOT NULL,
         PRIMARY KEY (function_name, version)
       ) STRICT;
 
       CREATE INDEX function_versions_by_code ON function_versions (code_digest)
         WHERE code_digest IS NOT NULL;
+
+      CREATE TABLE aliases (
+        function_name TEXT NOT NULL,
+        name TEXT NOT NULL,
+        version INTEGER NOT NULL,
+        second_version INTEGER,
+        second_weight REAL CHECK (second_weight BETWEEN 0 AND 1),
+        description TEXT NOT NULL,
+        revision_id TEXT NOT NULL,
+        created_at_us INTEGER NOT NULL,
+        updated_at_us INTEGER NOT NULL,
+        PRIMARY KEY (function_name, name),
+        FOREIGN KEY (function_name, version) REFERENCES function_versions (function_name, version),
+        FOREIGN KEY (function_name, second_version)
+          REFERENCES function_versions (function_name, version),
+        CHECK ((second_version IS NULL) = (second_weight IS NULL))
+      ) STRICT, WITHOUT ROWID;
 
       CREATE TABLE secrets (
         name TEXT NOT NULL PRIMARY KEY,
@@ -134,6 +163,7 @@ export const released: readonly Migration[] = [
         kind TEXT NOT NULL,
         function_name TEXT,
         function_version INTEGER,
+        qualifier TEXT,
         image TEXT,
         runtime TEXT,
         trace_id TEXT,

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
+import { aliasCommand } from "./commands/alias.ts";
 import { deadLettersCommand } from "./commands/dead-letters.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -10,12 +11,14 @@ import { imageCommand } from "./commands/image.ts";
 import { invocationsCommand } from "./commands/invocations.ts";
 import { invokeCommand } from "./commands/invoke.ts";
 import { logsCommand } from "./commands/logs.ts";
+import { rollbackCommand } from "./commands/rollback.ts";
 import { runCommand } from "./commands/run.ts";
 import { secretsCommand } from "./commands/secrets.ts";
 import { scheduleCommand } from "./commands/schedule.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { statsCommand } from "./commands/stats.ts";
 import { urlCommand } from "./commands/url.ts";
+import { versionsCommand } from "./commands/versions.ts";
 import { exitCodeOf, reportError, throwCommandLineErrors } from "./errors.ts";
 
 const program = new Command("runlet")
@@ -28,6 +31,9 @@ const program = new Command("runlet")
   .addCommand(urlCommand())
   .addCommand(runCommand())
   .addCommand(functionsCommand())
+  .addCommand(versionsCommand())
+  .addCommand(aliasCommand())
+  .addCommand(rollbackCommand())
   .addCommand(invocationsCommand())
   .addCommand(logsCommand())
   .addCommand(statsCommand())

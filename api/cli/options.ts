@@ -77,6 +77,13 @@ function positiveNumber(text: string): number {
   return number;
 }
 
+/** Reads a share of an option, 0 to 1. */
+export function share(text: string): number {
+  const number = text.trim() === "" ? NaN : Number(text);
+  if (!(number >= 0 && number <= 1)) throw new InvalidArgumentError("Expected 0 to 1.");
+  return number;
+}
+
 /** Reads a whole number of an option. */
 export function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected a whole number.");

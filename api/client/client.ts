@@ -1,4 +1,5 @@
 import type { BatchResult } from "../schema/batch.ts";
+import type { Alias, AliasTargetInput, NewAliasInput } from "../schema/alias.ts";
 import type { AcceptedEvent, DeadLetter, Event, EventCount, EventDetail } from "../schema/event.ts";
 import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
 import type { FollowEvent } from "../schema/follow.ts";
@@ -9,53 +10,22 @@ import type { Secret } from "../schema/secret.ts";
 import type { Problem } from "../schema/problem.ts";
 import type { Schedule, ScheduleDetail, ScheduleSpecInput } from "../schema/schedule.ts";
 import type { FunctionStatistics } from "../schema/statistics.ts";
+import { type ChangeOptions, conditionHeaders } from "./condition.ts";
 import { Connection, type ClientOptions, quickTimeoutMs } from "./connection.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
+import { follow, type FollowOptions } from "./follow.ts";
+import {
+  headOf,
+  type InvokeAnswer,
+  type InvokeOptions,
+  postEvent,
+  type StreamedAnswer,
+} from "./invoke.ts";
 import { linesOf } from "./lines.ts";
 import { asJson, pathOf, type Query, withQuery } from "./request.ts";
 
 export type { ClientOptions } from "./connection.ts";
 export { ApiError } from "./errors.ts";
-
-export interface InvokeOptions {
-  event?: string | Uint8Array;
-  /** Media type of the event; application/json by default. */
-  contentType?: string;
-  /** A version's number, or `$LATEST`. */
-  qualifier?: string | undefined;
-  /** Asks for the end of the output, which comes as the header `runlet-log-tail`, also of a failure. */
-  log?: "tail" | undefined;
-  /** W3C trace context that the invocation is to be part of. */
-  traceparent?: string | undefined;
-  /** Has the function run once for this key and event within a day; a further call gets the first answer. */
-  idempotencyKey?: string | undefined;
-  signal?: AbortSignal | undefined;
-}
-
-export interface FollowOptions {
-  signal?: AbortSignal | undefined;
-  /** Told once the server has begun to follow. */
-  onOpen?: () => void;
-}
-
-/** What a function's answer begins with. */
-export interface AnswerHead {
-  readonly invocationId: string;
-  readonly start: string;
-  readonly status: number;
-  readonly headers: Headers;
-}
-
-/** A function's answer. */
-export interface InvokeAnswer extends AnswerHead {
-  readonly body: Uint8Array;
-}
-
-/** A function's answer, whose body arrives as the function writes it. */
-export interface StreamedAnswer extends AnswerHead {
-  /** Fails where the answer breaks off before its end. */
-  readonly body: ReadableStream<Uint8Array>;
-}
 
 export interface Page<T> {
   items: T[];
@@ -75,8 +45,10 @@ export class Client {
   async deploy(
     name: string,
     spec: FunctionSpecInput,
+    change: ChangeOptions = {},
   ): Promise<{ version: FunctionVersion; created: boolean }> {
-    const response = await this.#connection.send(pathOf("functions", name), asJson("PUT", spec));
+    const request = asJson("PUT", spec, conditionHeaders(change));
+    const response = await this.#connection.send(pathOf("functions", name), request);
     return {
       version: await this.#connection.read<FunctionVersion>(response),
       created: response.status === 201,
@@ -93,12 +65,59 @@ export class Client {
     return await this.#connection.get(pathOf("functions", name), { version });
   }
 
-  /** Deletes a function with all its versions. */
-  async removeFunction(name: string): Promise<void> {
-    await this.#connection.send(pathOf("functions", name), {
-      method: "DELETE",
-      timeoutMs: quickTimeoutMs,
-    });
+  /** Deletes a function with all its versions and aliases. */
+  async removeFunction(name: string, change: ChangeOptions = {}): Promise<void> {
+    await this.#connection.delete(pathOf("functions", name), change);
+  }
+
+  /** A page of a function's versions, newest first. */
+  async versions(name: string, query: Query = {}): Promise<Page<FunctionVersion>> {
+    return await this.#connection.get(pathOf("functions", name, "versions"), query);
+  }
+
+  /** Deletes a version that is not the latest and that no alias names. */
+  async removeVersion(name: string, version: number): Promise<void> {
+    await this.#connection.delete(pathOf("functions", name, "versions", String(version)));
+  }
+
+  /** Creates an alias of a function. */
+  async createAlias(functionName: string, alias: NewAliasInput): Promise<Alias> {
+    const request = { ...asJson("POST", alias), timeoutMs: quickTimeoutMs };
+    return await this.#connection.read(
+      await this.#connection.send(pathOf("functions", functionName, "aliases"), request),
+    );
+  }
+
+  /** Sets where an alias sends calls, and creates it if there is none. */
+  async putAlias(
+    functionName: string,
+    alias: string,
+    target: AliasTargetInput,
+    change: ChangeOptions = {},
+  ): Promise<Alias> {
+    const headers = conditionHeaders(change);
+    const request = { ...asJson("PUT", target, headers), timeoutMs: quickTimeoutMs };
+    const path = pathOf("functions", functionName, "aliases", alias);
+    return await this.#connection.read(await this.#connection.send(path, request));
+  }
+
+  /** A page of a function's aliases by name. */
+  async aliases(functionName: string, query: Query = {}): Promise<Page<Alias>> {
+    return await this.#connection.get(pathOf("functions", functionName, "aliases"), query);
+  }
+
+  /** One alias. */
+  async getAlias(functionName: string, alias: string): Promise<Alias> {
+    return await this.#connection.get(pathOf("functions", functionName, "aliases", alias));
+  }
+
+  /** Deletes an alias; its versions stay. */
+  async removeAlias(
+    functionName: string,
+    alias: string,
+    change: ChangeOptions = {},
+  ): Promise<void> {
+    await this.#connection.delete(pathOf("functions", functionName, "aliases", alias), change);
   }
 
   /** Where a function answers HTTP requests, if it is public. */
@@ -117,16 +136,10 @@ export class Client {
   /** Invokes a function and waits for the beginning of its answer. */
   async invokeStream(name: string, options: InvokeOptions = {}): Promise<StreamedAnswer> {
     const { idempotencyKey } = options;
-    const response = await this.#postEvent(name, options, {
+    const response = await postEvent(this.#connection, name, options, {
       ...(idempotencyKey !== undefined && { "idempotency-key": `"${idempotencyKey}"` }),
     });
-    return {
-      invocationId: response.headers.get("runlet-invocation-id") ?? "",
-      start: response.headers.get("runlet-start") ?? "",
-      status: response.status,
-      headers: response.headers,
-      body: response.body ?? new Blob([]).stream(),
-    };
+    return { ...headOf(response), body: response.body ?? new Blob([]).stream() };
   }
 
   /** Sets a secret, which nobody reads back. */
@@ -141,16 +154,13 @@ export class Client {
 
   /** Deletes a secret that no function names. */
   async removeSecret(name: string): Promise<void> {
-    await this.#connection.send(pathOf("secrets", name), {
-      method: "DELETE",
-      timeoutMs: quickTimeoutMs,
-    });
+    await this.#connection.delete(pathOf("secrets", name));
   }
 
   /** Queues an event for a function and answers its id once it is durable. */
   async invokeAsync(name: string, options: InvokeOptions = {}): Promise<AcceptedEvent> {
     return await this.#connection.read(
-      await this.#postEvent(name, options, { prefer: "respond-async" }),
+      await postEvent(this.#connection, name, options, { prefer: "respond-async" }),
     );
   }
 
@@ -166,10 +176,7 @@ export class Client {
 
   /** Removes an event that waits. */
   async cancelEvent(id: string): Promise<void> {
-    await this.#connection.send(pathOf("events", id), {
-      method: "DELETE",
-      timeoutMs: quickTimeoutMs,
-    });
+    await this.#connection.delete(pathOf("events", id));
   }
 
   /** Invokes a function with up to 100 events, each by itself; a failure of one is in its place. */
@@ -187,7 +194,9 @@ export class Client {
 
   /** Has everything checked that an invocation needs, without running it; answers the version that would run. */
   async checkInvoke(name: string, options: InvokeOptions = {}): Promise<number> {
-    const { headers } = await this.#postEvent(name, options, { "runlet-dry-run": "true" });
+    const { headers } = await postEvent(this.#connection, name, options, {
+      "runlet-dry-run": "true",
+    });
     return Number(headers.get("runlet-function-version"));
   }
 
@@ -250,12 +259,12 @@ export class Client {
 
   /** What the invocations of a function write, from now on, until `signal` aborts or the caller breaks off. */
   followFunction(name: string, options: FollowOptions = {}): AsyncGenerator<FollowEvent> {
-    return this.#follow(pathOf("functions", name, "logs", "follow"), options);
+    return follow(this.#connection, pathOf("functions", name, "logs", "follow"), options);
   }
 
   /** What a running invocation writes, from now on to its end. */
   followInvocation(id: string, options: FollowOptions = {}): AsyncGenerator<FollowEvent> {
-    return this.#follow(pathOf("invocations", id, "logs", "follow"), options);
+    return follow(this.#connection, pathOf("invocations", id, "logs", "follow"), options);
   }
 
   /** One invocation with its output. */
@@ -307,10 +316,7 @@ export class Client {
 
   /** Deletes a schedule. */
   async removeSchedule(name: string): Promise<void> {
-    await this.#connection.send(pathOf("schedules", name), {
-      method: "DELETE",
-      timeoutMs: quickTimeoutMs,
-    });
+    await this.#connection.delete(pathOf("schedules", name));
   }
 
   /** All images. */
@@ -344,10 +350,7 @@ export class Client {
 
   /** Removes an image that was added. */
   async removeImage(name: string): Promise<void> {
-    await this.#connection.send(pathOf("images", name), {
-      method: "DELETE",
-      timeoutMs: quickTimeoutMs,
-    });
+    await this.#connection.delete(pathOf("images", name));
   }
 
   async #turnSchedule<T>(name: string, verb: string): Promise<T> {
@@ -355,41 +358,5 @@ export class Client {
     return await this.#connection.read(
       await this.#connection.send(pathOf("schedules", name, verb), options),
     );
-  }
-
-  async #postEvent(
-    name: string,
-    options: InvokeOptions,
-    more: Record<string, string> = {},
-  ): Promise<Response> {
-    const { event = "{}", contentType = "application/json", qualifier, signal } = options;
-    const { log, traceparent } = options;
-    const path = withQuery(pathOf("functions", name, "invocations"), { qualifier });
-    const headers = {
-      "content-type": contentType,
-      ...(log !== undefined && { "runlet-log": log }),
-      ...(traceparent !== undefined && { traceparent }),
-      ...more,
-    };
-    return await this.#connection.send(path, { method: "POST", body: event, headers, signal });
-  }
-
-  async *#follow(path: string, options: FollowOptions): AsyncGenerator<FollowEvent> {
-    const { signal, onOpen = () => {} } = options;
-    const response = await this.#connection.send(path, { method: "GET", signal });
-    onOpen();
-    const lines = linesOf(response.body);
-    try {
-      for (;;) {
-        const line = await this.#connection.body(lines.next());
-        if (line.done) return;
-        if (line.value.startsWith("data: ")) yield JSON.parse(line.value.slice(6)) as FollowEvent;
-      }
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    } finally {
-      await lines.return(undefined);
-    }
   }
 }

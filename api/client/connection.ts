@@ -1,4 +1,5 @@
 import type { Problem } from "../schema/problem.ts";
+import { type ChangeOptions, conditionHeaders } from "./condition.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { baseOf, type Query, withQuery } from "./request.ts";
 import { send, type SendOptions } from "./send.ts";
@@ -29,6 +30,12 @@ export class Connection {
     return await this.read(
       await this.send(withQuery(path, query), { method: "GET", timeoutMs: quickTimeoutMs }),
     );
+  }
+
+  /** Deletes what a path names. */
+  async delete(path: string, change: ChangeOptions = {}): Promise<void> {
+    const headers = conditionHeaders(change);
+    await this.send(path, { method: "DELETE", headers, timeoutMs: quickTimeoutMs });
   }
 
   /** The JSON of an answer. */

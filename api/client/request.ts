@@ -19,11 +19,15 @@ export function pathOf(...segments: readonly string[]): string {
 }
 
 /** A request with a value as its body. */
-export function asJson(method: string, value: unknown): SendOptions {
+export function asJson(
+  method: string,
+  value: unknown,
+  headers: Record<string, string> = {},
+): SendOptions {
   return {
     method,
     body: JSON.stringify(value),
-    headers: { "content-type": "application/json" },
+    headers: { "content-type": "application/json", ...headers },
   };
 }
 

@@ -1,9 +1,11 @@
-import { LRUCache } from "lru-cache";
-import type { FunctionStore, FunctionVersionRow } from "../../store/functions.ts";
-import { functionConfig, type FunctionSpec, type FunctionVersion } from "../schema/function.ts";
+import type { FunctionStore } from "../../store/functions.ts";
+import type { FunctionSpec, FunctionVersion } from "../schema/function.ts";
+import type { Aliases } from "./aliases.ts";
 import { codeFiles } from "./code/code-input.ts";
+import { assertCondition, type Condition } from "./condition.ts";
 import { RunletError } from "./errors.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
+import { describe, fromRow, type Versions } from "./versions.ts";
 
 /** Loads a version once, without invoking it. @throws what a deployer should read. */
 export type LoadCheck = (version: StoredVersion, signal?: AbortSignal) => Promise<void>;
@@ -13,10 +15,12 @@ const latestQualifier = "$LATEST";
 
 export interface FunctionsOptions {
   store: FunctionStore;
+  versions: Versions;
+  aliases: Aliases;
   code: CodeRepository;
   check: LoadCheck;
-  /** Told of each new version, and of the latest one when its function goes. */
-  onChange: (change: "added" | "removed", version: StoredVersion) => void;
+  /** Told of each function that has a new version, or is gone. */
+  onChange: (name: string) => void;
   /** What calls a function by its name and would be left without it, such as `schedule nightly`. */
   dependents: (name: string) => readonly string[];
   maxCodeBytes: number;
@@ -25,10 +29,6 @@ export interface FunctionsOptions {
 /** The functions: deploying, showing, deleting. A version never changes once it is there. */
 export class Functions {
   readonly #options: FunctionsOptions;
-  /** Versions never change, and reading one costs more than a warm invocation has. */
-  readonly #versions = new LRUCache<string, StoredVersion>({ max: 1000 });
-  /** Which version is the latest changes here alone. */
-  readonly #latest = new LRUCache<string, StoredVersion>({ max: 1000 });
 
   constructor(options: FunctionsOptions) {
     this.#options = options;
@@ -37,30 +37,29 @@ export class Functions {
   /**
    * Deploys a version after it has been loaded once in a container. What equals the latest version makes
    * no new one.
-   * @throws `invalid_argument` for code that cannot be taken or loaded; nothing is changed then.
+   * @throws `invalid_argument` for code that cannot be taken or loaded, `condition_not_met`; nothing is changed then.
    */
   async deploy(
     name: string,
     spec: FunctionSpec,
     signal?: AbortSignal,
+    condition: Condition = {},
   ): Promise<{ version: FunctionVersion; created: boolean }> {
     const { code, ...config } = spec;
-    const { store, maxCodeBytes } = this.#options;
+    const { store, versions, maxCodeBytes } = this.#options;
     const files = code === undefined ? [] : await codeFiles(code, spec.runtime, maxCodeBytes);
+    const latest = this.#assert(name, condition);
     const codeDigest = files.length === 0 ? null : await this.#options.code.put(files);
-    const candidate: StoredVersion = { name, version: 0, config, codeDigest, createdAtUs: 0 };
     const configJson = JSON.stringify(config);
-    const latest = store.get(name);
     const isNew = latest?.configJson !== configJson || latest.codeDigest !== codeDigest;
+    const candidate = { name, version: 0, config, codeDigest, revisionId: "", createdAtUs: 0 };
     if (isNew) await this.#options.check(candidate, signal);
+    // Others may have deployed while this was loaded.
+    this.#assert(name, condition);
     const { version, created } = store.putVersion(name, { configJson, codeDigest });
-    this.#latest.delete(name);
-    const stored = this.find(name, version);
-    if (created) {
-      if (latest !== undefined) this.#options.onChange("removed", fromRow(latest));
-      this.#options.onChange("added", stored);
-    }
-    return { version: describe(stored), created };
+    versions.forgetLatest(name);
+    if (created) this.#options.onChange(name);
+    return { version: describe(this.find(name, version)), created };
   }
 
   /** A version as callers see it. @throws `not_found`. */
@@ -68,34 +67,24 @@ export class Functions {
     return describe(this.find(name, version));
   }
 
-  /** A version as the invoker needs it. @throws `not_found`. */
+  /** A version as the invoker needs it, the latest if none is named. @throws `not_found`. */
   find(name: string, version?: number): StoredVersion {
-    const known = version === undefined ? this.#latest.get(name) : undefined;
-    if (known !== undefined) return known;
-    const row = this.#options.store.get(name, version);
-    if (row !== undefined) {
-      const found = this.#read(row);
-      if (version === undefined) this.#latest.set(name, found);
-      return found;
-    }
-    const what =
-      version === undefined ? `function ${name}` : `version ${version} of function ${name}`;
-    throw new RunletError(
-      "not_found",
-      `Cannot find ${what}: it does not exist. List what there is with GET /v1/functions`,
-    );
+    return this.#options.versions.find(name, version);
   }
 
   /**
-   * The version that a qualifier names: a number, `$LATEST`, which is also what none means.
-   * @throws `invalid_argument` for what is neither, `not_found`.
+   * The version that a qualifier names: an alias, a number, or `$LATEST`, which is also what none means.
+   * @throws `invalid_argument` for what can be none of them, `not_found`.
    */
   resolve(name: string, qualifier = latestQualifier): StoredVersion {
     if (qualifier === latestQualifier) return this.find(name);
     if (/^[1-9]\d{0,14}$/.test(qualifier)) return this.find(name, Number(qualifier));
+    if (/^(?!\d+$)[\w-]+$/.test(qualifier)) {
+      return this.find(name, this.#options.aliases.pick(name, qualifier));
+    }
     throw new RunletError(
       "invalid_argument",
-      `Cannot find ${name}:${qualifier}: name a version by its number, or ${latestQualifier}`,
+      `Cannot find ${name}:${qualifier}: name an alias, a version by its number, or ${latestQualifier}`,
     );
   }
 
@@ -113,10 +102,11 @@ export class Functions {
   }
 
   /**
-   * Deletes a function; its invocations stay on record.
-   * @throws `not_found`; `failed_precondition` where something still calls it.
+   * Deletes a function with its aliases; its invocations stay on record.
+   * @throws `not_found`, `condition_not_met`; `failed_precondition` where something still calls it.
    */
-  remove(name: string): void {
+  remove(name: string, condition: Condition = {}): void {
+    const { store, versions, aliases, onChange } = this.#options;
     const dependents = this.#options.dependents(name);
     if (dependents.length > 0) {
       throw new RunletError(
@@ -124,12 +114,42 @@ export class Functions {
         `Cannot delete function ${name}: ${dependents.join(", ")} would be left without it. Delete what calls it first`,
       );
     }
-    const latest = this.#options.store.get(name);
-    this.#latest.delete(name);
-    if (latest === undefined || !this.#options.store.delete(name)) {
+    if (store.get(name) === undefined) {
       throw new RunletError("not_found", `Cannot delete function ${name}: it does not exist`);
     }
-    this.#options.onChange("removed", fromRow(latest));
+    this.#assert(name, condition);
+    store.delete(name);
+    versions.forget();
+    aliases.forget();
+    onChange(name);
+  }
+
+  /** Deletes a version. @throws `not_found`; `failed_precondition` for the latest one and for one that an alias names. */
+  removeVersion(name: string, version: number): void {
+    const { store, versions, aliases } = this.#options;
+    versions.find(name, version);
+    const refuse = (why: string): never => {
+      const what = `version ${version} of function ${name}`;
+      throw new RunletError("failed_precondition", `Cannot delete ${what}: ${why}`);
+    };
+    if (versions.find(name).version === version) {
+      refuse("it is the latest. Deploy another one first, or delete the function");
+    }
+    const naming = aliases.naming(name, version);
+    if (naming.length > 0) {
+      refuse(`alias ${naming.join(", ")} names it. Send its calls to another version first`);
+    }
+    store.deleteVersion(name, version);
+    versions.forget();
+  }
+
+  /** The versions that calls are to be expected of: the latest, and those that aliases name; none of a function that is gone. */
+  inUse(name: string): StoredVersion[] {
+    const { store, versions, aliases } = this.#options;
+    const latest = store.get(name)?.version;
+    if (latest === undefined) return [];
+    const numbers = new Set([latest, ...aliases.versionsNamed(name)]);
+    return [...numbers].map((version) => versions.find(name, version));
   }
 
   /** The versions that name a secret. */
@@ -137,44 +157,20 @@ export class Functions {
     return this.#options.store.versionsNamingSecret(secret).map((row) => fromRow(row));
   }
 
-  /** The latest version of every function. */
-  *latest(): Generator<StoredVersion> {
+  /** The names of all functions. */
+  *names(): Generator<string> {
     for (let after = ""; ;) {
       const rows = this.#options.store.list({ limit: 200, after });
-      yield* rows.map((row) => fromRow(row.latest));
+      yield* rows.map((row) => row.name);
       const last = rows.at(-1);
       if (last === undefined) return;
       after = last.name;
     }
   }
 
-  #read(row: FunctionVersionRow): StoredVersion {
-    const key = `${row.functionName}:${row.version}`;
-    let version = this.#versions.get(key);
-    if (version === undefined) {
-      version = fromRow(row);
-      this.#versions.set(key, version);
-    }
-    return version;
+  #assert(name: string, condition: Condition): ReturnType<FunctionStore["get"]> {
+    const latest = this.#options.store.get(name);
+    assertCondition(`function ${name}`, latest?.revisionId, condition);
+    return latest;
   }
-}
-
-function fromRow(row: FunctionVersionRow): StoredVersion {
-  return {
-    name: row.functionName,
-    version: row.version,
-    config: functionConfig.parse(JSON.parse(row.configJson)),
-    codeDigest: row.codeDigest,
-    createdAtUs: row.createdAtUs,
-  };
-}
-
-function describe({
-  name,
-  version,
-  config,
-  codeDigest,
-  createdAtUs,
-}: StoredVersion): FunctionVersion {
-  return { ...config, name, version, createdAtUs, ...(codeDigest !== null && { codeDigest }) };
 }

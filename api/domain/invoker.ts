@@ -36,7 +36,7 @@ export interface InvokerOptions {
 
 export interface InvokeRequest {
   name: string;
-  /** A version's number or `$LATEST`, which is also what none means. */
+  /** An alias, a version's number or `$LATEST`, which is also what none means. */
   qualifier?: string | undefined;
   contentType?: string | undefined;
   event: Buffer;
@@ -52,7 +52,7 @@ export interface InvokeRequest {
 }
 
 /** What a version is called with. */
-export interface Call extends Omit<InvokeRequest, "name" | "qualifier"> {
+export interface Call extends Omit<InvokeRequest, "name"> {
   /** The HTTP request that the event is the body of, which is then taken as it comes. */
   http?: HttpRequest | undefined;
 }
@@ -93,8 +93,8 @@ export class Invoker {
    * Invokes a function and waits for its answer, which is on record before this returns.
    * @throws `not_found`; `invalid_argument` for an event that is not what it says; InvocationError if it failed; `resource_exhausted` if there is no room for it.
    */
-  async invoke({ name, qualifier, ...call }: InvokeRequest): Promise<Answer> {
-    return await this.call(this.#options.functions.resolve(name, qualifier), call);
+  async invoke({ name, ...call }: InvokeRequest): Promise<Answer> {
+    return await this.call(this.#options.functions.resolve(name, call.qualifier), call);
   }
 
   /** Checks what {@link invoke} would check before it runs anything; answers the version that would run. */
@@ -113,8 +113,8 @@ export class Invoker {
    * As {@link invoke}, but returns as soon as a streamed answer begins. Its end, and what breaks it off, is on
    * record before the stream tells it. Who does not read it to its end aborts the signal.
    */
-  async open({ name, qualifier, ...call }: InvokeRequest): Promise<Answer | StreamedAnswer> {
-    return await this.openVersion(this.#options.functions.resolve(name, qualifier), call);
+  async open({ name, ...call }: InvokeRequest): Promise<Answer | StreamedAnswer> {
+    return await this.openVersion(this.#options.functions.resolve(name, call.qualifier), call);
   }
 
   /** As {@link open}, of a version that was found already. */
@@ -158,6 +158,7 @@ export class Invoker {
         kind: "invoke",
         functionName: version.name,
         functionVersion: version.version,
+        qualifier: request.qualifier ?? null,
         runtime,
         image,
         eventBytes: request.event.length,

@@ -21,6 +21,7 @@ export interface StoredVersion {
   readonly config: FunctionConfig;
   /** Null for a function without code of its own. */
   readonly codeDigest: string | null;
+  readonly revisionId: string;
   readonly createdAtUs: number;
 }
 

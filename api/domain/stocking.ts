@@ -29,15 +29,39 @@ export class Stocking {
     sizeCalculation: (task) => task.body.byteLength + 1024,
   });
 
+  /** By function and by key, the versions that calls are expected of. */
+  readonly #followed = new Map<string, ReadonlyMap<string, StoredVersion>>();
+
   constructor(options: StockingOptions) {
     this.#options = options;
   }
 
+  /** Keeps stock for these versions of a function and for no other; the new ones start before the old ones go. */
+  async follow(name: string, inUse: readonly StoredVersion[]): Promise<void> {
+    const before = this.#followed.get(name) ?? new Map<string, StoredVersion>();
+    const now = new Map(inUse.map((version) => [versionKey(version), version]));
+    if (now.size === 0) this.#followed.delete(name);
+    else this.#followed.set(name, now);
+    try {
+      const added = inUse.filter((version) => !before.has(versionKey(version)));
+      await Promise.all(added.map(async (version) => await this.#add(version)));
+    } finally {
+      for (const version of before.values()) if (!this.#isFollowed(version)) this.#remove(version);
+    }
+  }
+
+  /** Puts away what is loaded for a version, and loads it anew where calls of it are expected. */
+  async reload(version: StoredVersion): Promise<void> {
+    this.#remove(version);
+    if (this.#isFollowed(version)) await this.#add(version);
+  }
+
   /** Fills the stock that a version takes from, and its own one where it asks for that. */
-  async add(version: StoredVersion): Promise<void> {
+  async #add(version: StoredVersion): Promise<void> {
     if (version.config.runtime === "command") return;
     const { pool, images } = this.#options;
     const poolClass = await poolClassOf(version.config, images);
+    if (!this.#isFollowed(version)) return;
     pool.fill(poolClass);
     const count = version.config.provisioned;
     const load = async (guest: Guest): Promise<void> => await this.load(guest, version);
@@ -45,10 +69,14 @@ export class Stocking {
   }
 
   /** Puts away what is kept for a version. */
-  remove(version: StoredVersion): void {
+  #remove(version: StoredVersion): void {
     const key = versionKey(version);
     this.#tasks.delete(key);
     this.#options.pool.forget(key);
+  }
+
+  #isFollowed(version: StoredVersion): boolean {
+    return this.#followed.get(version.name)?.has(versionKey(version)) === true;
   }
 
   /** A version's code as a guest is given it. */

@@ -1,10 +1,10 @@
 import { isUtf8 } from "node:buffer";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { RunletError } from "../domain/errors.ts";
-import type { Functions } from "../domain/functions.ts";
 import type { Answer, Invoker } from "../domain/invoker.ts";
 import { type BatchItem, batchRequest, batchResult } from "../schema/batch.ts";
-import { functionName } from "../schema/common.ts";
+import { functionReference } from "../schema/common.ts";
+import { referenceOf } from "./function-reference.ts";
 import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
 import { problemOf } from "./problem.ts";
 
@@ -18,7 +18,7 @@ const batch = createRoute({
   description:
     "Each event is an invocation of its own, within the function's usual bounds: one that fails or finds no room does not hold up the others. An answer of more than 1 MiB counts as payload_too_large.",
   request: {
-    params: z.object({ name: functionName }),
+    params: z.object({ name: functionReference }),
     query: z.object({ qualifier: z.string().max(64).optional() }),
     body: { content: { "application/json": { schema: batchRequest } }, required: true },
   },
@@ -29,15 +29,19 @@ const batch = createRoute({
 });
 
 /** Invocation of a function with many events. */
-export function batchRoutes(functions: Functions, invoker: Invoker): OpenAPIHono {
+export function batchRoutes(invoker: Invoker): OpenAPIHono {
   return createRouter().openapi(batch, async (context) => {
     const { name } = context.req.valid("param");
-    const version = functions.resolve(name, context.req.valid("query").qualifier);
-    const { signal } = context.req.raw;
+    const call = {
+      ...referenceOf(name, context.req.valid("query").qualifier),
+      contentType: "application/json",
+      signal: context.req.raw.signal,
+    };
+    // What is wrong with all of them is the request's own failure.
+    invoker.check({ ...call, event: Buffer.from("null") });
     const answers = context.req.valid("json").events.map(async (value) => {
       const event = Buffer.from(JSON.stringify(value));
-      const contentType = "application/json";
-      return await invoker.call(version, { event, contentType, signal }).then(itemOf, failedItem);
+      return await invoker.invoke({ ...call, event }).then(itemOf, failedItem);
     });
     return context.json({ items: await Promise.all(answers) }, 200);
   });

@@ -34,7 +34,13 @@ export function functionUrlRoutes(functions: Functions, invoker: Invoker): OpenA
     const http = httpRequest(raw, context.env, prefix);
     const traceId = traceIdOfParent(context.req.header("traceparent"));
     const response = await invoker
-      .openVersion(version, { event: await bodyOf(context), http, traceId, signal: raw.signal })
+      .openVersion(version, {
+        qualifier,
+        event: await bodyOf(context),
+        http,
+        traceId,
+        signal: raw.signal,
+      })
       .then(
         (answer) => respond(answer, context),
         (error: unknown) => problemResponse(withoutInside(error), context),

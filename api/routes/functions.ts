@@ -2,6 +2,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Functions } from "../domain/functions.ts";
 import { functionName, pageLimit } from "../schema/common.ts";
 import { functionPage, functionSpec, functionVersion } from "../schema/function.ts";
+import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
 import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
 
 const params = z.object({ name: functionName });
@@ -12,6 +13,7 @@ const put = createRoute({
   summary: "Deploy a function: a new version, checked by loading it once",
   request: {
     params,
+    headers: putHeaders,
     body: { content: { "application/json": { schema: functionSpec } }, required: true },
   },
   responses: {
@@ -44,8 +46,8 @@ const remove = createRoute({
   method: "delete",
   path: "/{name}",
   summary:
-    "Delete a function with all its versions, unless a schedule names it; its invocations stay on record",
-  request: { params },
+    "Delete a function with all its versions and aliases, unless a schedule names it; its invocations stay on record",
+  request: { params, headers: deletionHeaders },
   responses: { 204: { description: "Deleted" }, ...problemAnswers },
 });
 
@@ -55,16 +57,22 @@ export function functionRoutes(functions: Functions): OpenAPIHono {
     .openapi(put, async (context) => {
       const { name } = context.req.valid("param");
       const signal = context.req.raw.signal;
-      const { version, created } = await functions.deploy(name, context.req.valid("json"), signal);
+      const condition = conditionOf(context.req.valid("header"));
+      const spec = context.req.valid("json");
+      const { version, created } = await functions.deploy(name, spec, signal, condition);
+      context.header("etag", etag(version.revisionId));
       return context.json(version, created ? 201 : 200);
     })
     .openapi(get, (context) => {
       const { name } = context.req.valid("param");
-      return context.json(functions.get(name, context.req.valid("query").version), 200);
+      const version = functions.get(name, context.req.valid("query").version);
+      context.header("etag", etag(version.revisionId));
+      return context.json(version, 200);
     })
     .openapi(list, (context) => context.json(functions.list(context.req.valid("query")), 200))
     .openapi(remove, (context) => {
-      functions.remove(context.req.valid("param").name);
+      const { name } = context.req.valid("param");
+      functions.remove(name, conditionOf(context.req.valid("header")));
       return context.body(null, 204);
     });
 }

@@ -1,19 +1,17 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Call } from "../domain/invoker.ts";
+import { type FunctionReference, referenceIn } from "./function-reference.ts";
 import { isFraming } from "./framing.ts";
 
 /** The part of a function URL's path that names the function, and what it names. */
-export interface FunctionAddress {
-  readonly name: string;
-  readonly qualifier: string | undefined;
+export interface FunctionAddress extends FunctionReference {
   readonly prefix: string;
 }
 
 /** Reads `/f/name[:qualifier]/...`; a name that none can have is as good as one that nobody has. */
 export function functionAddress(url: string): FunctionAddress {
   const [prefix = "", segment = ""] = /^\/f\/([^/]*)/.exec(new URL(url).pathname) ?? [];
-  const [name = "", ...rest] = decoded(segment).split(":");
-  return { name, qualifier: rest.length === 0 ? undefined : rest.join(":"), prefix };
+  return { ...referenceIn(decoded(segment)), prefix };
 }
 
 /** A request as its function is to see it: without what goes for one hop, and with where it came from. */

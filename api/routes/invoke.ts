@@ -4,9 +4,10 @@ import { RunletError } from "../domain/errors.ts";
 import type { IdempotentInvoker } from "../domain/idempotency.ts";
 import type { Invoker } from "../domain/invoker.ts";
 import { traceIdOfParent } from "../domain/trace.ts";
-import { functionName } from "../schema/common.ts";
 import { acceptedEvent } from "../schema/event.ts";
 import { idempotencyKeyOf, invokeHeaders, isDryRun, wantsLogTail } from "./invoke-headers.ts";
+import { functionReference } from "../schema/common.ts";
+import { referenceOf } from "./function-reference.ts";
 import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
 import { prefersAsync } from "./prefer.ts";
 import { type NodeEnv, respond } from "./respond.ts";
@@ -19,7 +20,7 @@ const invoke = createRoute({
     "The body is the event: JSON, text or bytes, as its content type says. With `Prefer: respond-async` the answer is 202 once the event is durable. Else it is the function's own, with its content type and, from a fetch-style handler, its status and headers. A handler that streams is answered as it writes, and where it fails in the middle, the body is broken off; with an idempotency key its answer comes as a whole.",
   parameters: invokeHeaders,
   request: {
-    params: z.object({ name: functionName }),
+    params: z.object({ name: functionReference }),
     query: z.object({ qualifier: z.string().max(64).optional() }),
     body: { content: { "*/*": { schema: z.unknown() } }, required: false },
   },
@@ -60,8 +61,7 @@ export function invokeRoutes({
   return createRouter<NodeEnv>().openapi(invoke, async (context) => {
     const event = Buffer.from(await context.req.arrayBuffer());
     const call = {
-      name: context.req.valid("param").name,
-      qualifier: context.req.valid("query").qualifier,
+      ...referenceOf(context.req.valid("param").name, context.req.valid("query").qualifier),
       contentType: context.req.header("content-type"),
       traceId: traceIdOfParent(context.req.header("traceparent")),
     };

@@ -11,6 +11,7 @@ export const problems: Readonly<Record<ErrorCode, { status: number; title: strin
   not_found: { status: 404, title: "No such thing" },
   already_exists: { status: 409, title: "It exists already" },
   failed_precondition: { status: 409, title: "Not possible in this state" },
+  condition_not_met: { status: 412, title: "The condition does not hold" },
   payload_too_large: { status: 413, title: "Too large" },
   idempotency_key_reused: { status: 422, title: "The key belongs to another request" },
   resource_exhausted: { status: 429, title: "No capacity left" },

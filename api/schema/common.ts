@@ -7,6 +7,21 @@ const name = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/, {
 /** Name of a function: also a path segment, a directory name and a metric label. */
 export const functionName = name.openapi({ example: "hello" });
 
+/** A function, with a qualifier behind a colon where there is one. */
+export const functionReference = z
+  .string()
+  .regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}(?::[$\w-]{1,64})?$/, {
+    error:
+      "expected 1 to 64 letters, digits, - and _, the first a letter or a digit, and a qualifier behind a colon, if any",
+  })
+  .openapi({ example: "hello:live" });
+
+/** Number of a version of a function. */
+export const versionNumber = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
+
+/** Revision of a function or an alias; also its ETag. */
+export const revisionId = z.string().openapi({ description: "Another one after each change" });
+
 /** Name of a schedule: also a path segment. */
 export const scheduleName = name.openapi({ example: "nightly" });
 

@@ -1,7 +1,15 @@
 import { z } from "@hono/zod-openapi";
 import { asyncPolicy } from "./async-policy.ts";
 import { code } from "./code.ts";
-import { environment, functionName, pageOf, runtimeName, variableName } from "./common.ts";
+import {
+  environment,
+  functionName,
+  pageOf,
+  revisionId,
+  runtimeName,
+  variableName,
+  versionNumber,
+} from "./common.ts";
 import { httpAccess } from "./http-access.ts";
 import { limits } from "./limits.ts";
 import { secretName } from "./secret.ts";
@@ -94,7 +102,8 @@ export const functionSpec = functionConfig
 export const functionVersion = functionConfig
   .extend({
     name: functionName,
-    version: z.number().int().positive(),
+    version: versionNumber,
+    revisionId,
     codeDigest: z.string().optional().openapi({ description: "SHA-256 over the code's files" }),
     createdAtUs: z.number().int(),
   })

@@ -29,6 +29,9 @@ export const invocation = z
     kind: z.enum(["invoke", "execute"]),
     functionName: functionName.optional(),
     functionVersion: z.number().int().optional(),
+    qualifier: z.string().optional().openapi({
+      description: "The alias or the version that the caller named, if any",
+    }),
     traceId,
     runtime: z.string(),
     image: z.string(),

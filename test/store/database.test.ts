@@ -95,7 +95,8 @@ test("a row that refers to nothing is damage", () => {
   using database = openDatabase(directory.file("record.db"));
   database.connection.pragma("foreign_keys = OFF");
   database.connection.exec(
-    "INSERT INTO function_versions (function_name, version, config, created_at_us) VALUES ('f', 1, '{}', 0)",
+    `INSERT INTO function_versions (function_name, version, config, revision_id, created_at_us)
+     VALUES ('f', 1, '{}', 'r', 0)`,
   );
   assert.deepEqual(database.findDamage(), ["row 1 of function_versions refers to nothing"]);
 });

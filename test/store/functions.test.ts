@@ -14,7 +14,9 @@ test("a new function starts at version 1", () => {
     version: 1,
     created: true,
   });
-  const latest = { ...config, functionName: "f", version: 1, createdAtUs: 7 };
+  const revisionId = it.functions.get("f")?.revisionId ?? "";
+  assert.match(revisionId, /^[0-9a-f-]{36}$/);
+  const latest = { ...config, functionName: "f", version: 1, revisionId, createdAtUs: 7 };
   assert.deepEqual(it.functions.get("f"), latest);
   assert.deepEqual(it.functions.describe("f"), {
     name: "f",
@@ -53,14 +55,13 @@ test("a put without code that is repeated changes nothing", () => {
 test("a put that goes back to an older version makes a new one, and the old ones stay as they were", () => {
   using it = new Opened();
   it.functions.putVersion("f", { ...config, atUs: 1 });
+  const first = it.functions.get("f", 1);
+  assert.equal(first?.configJson, config.configJson);
   it.functions.putVersion("f", { ...otherConfig, atUs: 2 });
   assert.deepEqual(it.functions.putVersion("f", config), { version: 3, created: true });
-  assert.deepEqual(it.functions.get("f", 1), {
-    ...config,
-    functionName: "f",
-    version: 1,
-    createdAtUs: 1,
-  });
+  assert.deepEqual(it.functions.get("f", 1), first);
+  const revisions = [1, 2, 3].map((version) => it.functions.get("f", version)?.revisionId);
+  assert.equal(new Set(revisions).size, 3);
   assert.equal(it.functions.get("f", 2)?.configJson, otherConfig.configJson);
   assert.equal(it.functions.get("f", 4), undefined);
   assert.equal(it.functions.get("g"), undefined);
@@ -126,6 +127,16 @@ test("a deleted function is gone with all versions, and deleting it again finds 
   assert.equal(it.functions.get("f", 1), undefined);
   assert.deepEqual(it.functions.list({ limit: 10 }), []);
   assert.deepEqual(it.functions.listVersions("f", { limit: 10 }), []);
+});
+
+test("a deleted version is gone, and the others stay", () => {
+  using it = new Opened();
+  it.functions.putVersion("f", config);
+  it.functions.putVersion("f", otherCode);
+  assert.equal(it.functions.deleteVersion("f", 1), true);
+  assert.equal(it.functions.deleteVersion("f", 1), false);
+  assert.equal(it.functions.get("f", 1), undefined);
+  assert.equal(it.functions.get("f")?.version, 2);
 });
 
 test("a function that comes back goes on counting, so that no number means two things", () => {

@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { buffer } from "node:stream/consumers";
-import { type AnswerHead, ApiError, type StreamedAnswer } from "../../client/client.ts";
+import { ApiError } from "../../client/client.ts";
+import type { AnswerHead, StreamedAnswer } from "../../client/invoke.ts";
 import { size } from "../format.ts";
 import { readInput } from "../input.ts";
 import { clientOf, type ServerOptions, withServer } from "../options.ts";
@@ -21,6 +22,7 @@ interface InvokeCommandOptions extends ServerOptions {
 const examples = [
   `runlet invoke hello '{"name": "Ada"}'`,
   "runlet invoke resize --file photo.png --type image/png > small.png",
+  "runlet invoke hello:live",
   "echo '[1, 2]' | runlet invoke sum -",
   `runlet invoke charge '{"euros": 3}' --idempotency-key order-17`,
   `runlet invoke --async report '{"month": 5}'`,
@@ -30,11 +32,11 @@ const examples = [
 export function invokeCommand(): Command {
   const command = withServer(new Command("invoke"), examples)
     .description("invoke a function; prints its answer")
-    .argument("<name>", "the function")
+    .argument("<name>", "the function; name:alias or name:number for another version")
     .argument("[event]", "the event, or - for standard input; {} by default")
     .option("-f, --file <path>", "read the event from a file")
     .option("-t, --type <type>", "media type of the event", "application/json")
-    .option("--qualifier <version>", "a version other than the latest")
+    .option("--qualifier <name>", "an alias, or a version other than the latest")
     .option("--async", "queue the event and print its id, without waiting for the answer")
     .option("-l, --log", "show the last 4 KiB of what it wrote on stderr, also where it fails")
     .option("--idempotency-key <key>", "run once for this key, however often it is asked for")

@@ -49,7 +49,7 @@ function setCommand(): Command {
     .description("make a schedule, or replace what it says")
     .argument("<name>", "the schedule")
     .requiredOption("--function <name>", "the function to invoke")
-    .option("--qualifier <version>", "a version other than the latest")
+    .option("--qualifier <name>", "an alias, or a version other than the latest")
     .option("--cron <expression>", "5 fields, or 6 with seconds first")
     .addOption(new Option("--rate <rate>", "such as '5 minutes'").conflicts("cron"))
     .option("--time-zone <zone>", "IANA time zone that cron is read in (default: UTC)")

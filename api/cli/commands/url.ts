@@ -9,7 +9,7 @@ export function urlCommand(): Command {
   return withServer(new Command("url"), examples)
     .description("print the URL at which a public function answers HTTP requests")
     .argument("<name>", "the function")
-    .option("--qualifier <version>", "a version other than the latest")
+    .option("--qualifier <name>", "an alias, or a version other than the latest")
     .action(async (name: string, options: ServerOptions & { qualifier?: string }) => {
       const client = clientOf(options);
       const { http } = await client.getFunction(name);

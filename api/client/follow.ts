@@ -1,0 +1,33 @@
+import type { FollowEvent } from "../schema/follow.ts";
+import type { Connection } from "./connection.ts";
+import { linesOf } from "./lines.ts";
+
+export interface FollowOptions {
+  signal?: AbortSignal | undefined;
+  /** Told once the server has begun to follow. */
+  onOpen?: () => void;
+}
+
+/** What a path that is followed tells, as it comes. @throws ApiError or ConnectionError. */
+export async function* follow(
+  connection: Connection,
+  path: string,
+  options: FollowOptions,
+): AsyncGenerator<FollowEvent> {
+  const { signal, onOpen = () => {} } = options;
+  const response = await connection.send(path, { method: "GET", signal });
+  onOpen();
+  const lines = linesOf(response.body);
+  try {
+    for (;;) {
+      const line = await connection.body(lines.next());
+      if (line.done) return;
+      if (line.value.startsWith("data: ")) yield JSON.parse(line.value.slice(6)) as FollowEvent;
+    }
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    await lines.return(undefined);
+  }
+}

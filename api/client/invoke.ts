@@ -1,0 +1,65 @@
+import type { Connection } from "./connection.ts";
+import { pathOf, withQuery } from "./request.ts";
+
+export interface InvokeOptions {
+  event?: string | Uint8Array;
+  /** Media type of the event; application/json by default. */
+  contentType?: string;
+  /** An alias, a version's number, or `$LATEST`; a name such as `hello:live` has one, too. */
+  qualifier?: string | undefined;
+  /** Asks for the end of the output, which comes as the header `runlet-log-tail`, also of a failure. */
+  log?: "tail" | undefined;
+  /** W3C trace context that the invocation is to be part of. */
+  traceparent?: string | undefined;
+  /** Has the function run once for this key and event within a day; a further call gets the first answer. */
+  idempotencyKey?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What a function's answer begins with. */
+export interface AnswerHead {
+  readonly invocationId: string;
+  readonly start: string;
+  readonly status: number;
+  readonly headers: Headers;
+}
+
+/** A function's answer. */
+export interface InvokeAnswer extends AnswerHead {
+  readonly body: Uint8Array;
+}
+
+/** A function's answer, whose body arrives as the function writes it. */
+export interface StreamedAnswer extends AnswerHead {
+  /** Fails where the answer breaks off before its end. */
+  readonly body: ReadableStream<Uint8Array>;
+}
+
+/** Sends an event to a function, with what else its headers are to say. */
+export async function postEvent(
+  connection: Connection,
+  name: string,
+  options: InvokeOptions,
+  more: Record<string, string> = {},
+): Promise<Response> {
+  const { event = "{}", contentType = "application/json", qualifier, signal } = options;
+  const { log, traceparent } = options;
+  const path = withQuery(pathOf("functions", name, "invocations"), { qualifier });
+  const headers = {
+    "content-type": contentType,
+    ...(log !== undefined && { "runlet-log": log }),
+    ...(traceparent !== undefined && { traceparent }),
+    ...more,
+  };
+  return await connection.send(path, { method: "POST", body: event, headers, signal });
+}
+
+/** What an answer's headers tell of it. */
+export function headOf({ status, headers }: Response): AnswerHead {
+  return {
+    invocationId: headers.get("runlet-invocation-id") ?? "",
+    start: headers.get("runlet-start") ?? "",
+    status,
+    headers,
+  };
+}

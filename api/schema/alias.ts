@@ -1,0 +1,42 @@
+import { z } from "@hono/zod-openapi";
+import { functionName, momentUs, pageOf, revisionId, versionNumber } from "./common.ts";
+
+/** Name of an alias; digits alone would be a version. */
+export const aliasName = functionName
+  .regex(/\D/, { error: "expected a name that is not only digits: those name a version" })
+  .openapi({ example: "live" });
+
+/** Where an alias sends calls. */
+export const aliasTarget = z
+  .strictObject({
+    version: versionNumber,
+    second: z
+      .strictObject({
+        version: versionNumber,
+        weight: z.number().min(0).max(1).openapi({ description: "Its share of the calls" }),
+      })
+      .optional()
+      .openapi({ description: "Another version, which a share of the calls goes to" }),
+    description: z.string().max(256).default(""),
+  })
+  .openapi("AliasTarget");
+
+export const newAlias = aliasTarget.extend({ name: aliasName }).openapi("NewAlias");
+
+export const alias = aliasTarget
+  .extend({
+    functionName,
+    name: aliasName,
+    description: z.string(),
+    revisionId,
+    createdAtUs: momentUs,
+    updatedAtUs: momentUs,
+  })
+  .openapi("Alias");
+
+export const aliasPage = pageOf(alias).openapi("AliasPage");
+
+export type Alias = z.infer<typeof alias>;
+export type AliasTarget = z.infer<typeof aliasTarget>;
+export type AliasTargetInput = z.input<typeof aliasTarget>;
+export type NewAliasInput = z.input<typeof newAlias>;
