@@ -2,6 +2,7 @@ import { z } from "zod";
 import { RunletError } from "../errors.ts";
 import {
   answerLimits,
+  bodilessStatuses,
   type GuestMessage,
   headerName as headerNamePattern,
   headerValue as headerValuePattern,
@@ -24,9 +25,6 @@ const answerHead = {
     .optional(),
 };
 const status = z.number().int().min(200).max(599);
-
-/** HTTP lets no body follow these. */
-const bodilessStatuses: ReadonlySet<number> = new Set([204, 205, 304]);
 
 const markLength = 64;
 const errorText = z.string().max(maxErrorTextLength + markLength);

@@ -9,6 +9,9 @@ export const maxGuestHeaderBytes = 1024 * 1024;
 /** Bounds of what a `result` says about an HTTP answer. */
 export const answerLimits = { headers: 512, headerValueLength: 16 * 1024, contentTypeLength: 1024 };
 
+/** Statuses that HTTP lets no body follow. */
+export const bodilessStatuses: ReadonlySet<number> = new Set([204, 205, 304]);
+
 /** What lands in an HTTP answer must not be able to end a header early. */
 export const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
 export const headerValue = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;

@@ -55,13 +55,13 @@ const reports: { what: string; call: string; name: string; message: string; stac
     message: "garbage \ufffd [1",
   },
   {
-    what: "that came behind the chunks of a stream",
+    what: "that comes instead of the first piece of a stream",
     call: `api.putrequest("POST", f"/2018-06-01/runtime/invocation/{id}/response")
 for header in [("Lambda-Runtime-Function-Response-Mode", "streaming"), ("Transfer-Encoding", "chunked"), ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body")]:
     api.putheader(*header)
 api.endheaders()
 trace = base64.b64encode(b'{"errorType": "Late", "errorMessage": "in the middle"}').decode()
-api.send(f"4\\r\\nhalf\\r\\n0\\r\\nLambda-Runtime-Function-Error-Type: Runtime.Late\\r\\nLambda-Runtime-Function-Error-Body: {trace}\\r\\n\\r\\n".encode())
+api.send(f"0\\r\\nLambda-Runtime-Function-Error-Type: Runtime.Late\\r\\nLambda-Runtime-Function-Error-Body: {trace}\\r\\n\\r\\n".encode())
 api.getresponse().read()`,
     name: "Late",
     message: "in the middle",

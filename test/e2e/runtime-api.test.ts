@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import type { Invocation } from "../../api/schema/invocation.ts";
 import { poll } from "../../runtime/deadline.ts";
 import { pythonBootstrap } from "../support/bootstrap.ts";
 import { call } from "../support/call.ts";
@@ -125,6 +126,92 @@ test("an invocation takes a provided container from stock, and the program start
     return start === "pooled" ? true : undefined;
   };
   await poll("see one from stock", probe, { timeoutMs: 60_000 });
+});
+
+/** Python that writes a streamed answer piece by piece: `begin(id)`, `piece(text)`, `end(trailers)`. */
+const streaming = `
+def begin(id, type="text/plain"):
+    api.putrequest("POST", f"/2018-06-01/runtime/invocation/{id}/response")
+    for header in [("Lambda-Runtime-Function-Response-Mode", "streaming"), ("Content-Type", type), ("Transfer-Encoding", "chunked"), ("Trailer", "Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body")]:
+        api.putheader(*header)
+    api.endheaders()
+def piece(text):
+    api.send(f"{len(text):x}\\r\\n{text}\\r\\n".encode())
+def end(error=None):
+    trailers = "" if error is None else f"Lambda-Runtime-Function-Error-Type: Function.Late\\r\\nLambda-Runtime-Function-Error-Body: {base64.b64encode(json.dumps(error).encode()).decode()}\\r\\n"
+    api.send(f"0\\r\\n{trailers}\\r\\n".encode())
+    api.getresponse().read()
+`;
+
+async function streamOf(body: string): Promise<Response> {
+  const source = pythonBootstrap(body, streaming);
+  await server.client.deploy("f", { runtime: "provided", code: { source } });
+  return await call(server, "f");
+}
+
+test("a streamed answer reaches the caller while the program still writes it", async () => {
+  const response = await streamOf(
+    `begin(id); piece("first"); time.sleep(1.5); piece("last"); end()`,
+  );
+  assert.equal(response.headers.get("content-type"), "text/plain");
+  const seenAtMs: number[] = [];
+  let text = "";
+  for await (const chunk of response.body ?? []) {
+    seenAtMs.push(performance.now());
+    text += Buffer.from(chunk as Uint8Array).toString();
+  }
+  assert.equal(text, "firstlast");
+  assert.ok((seenAtMs.at(-1) ?? 0) - (seenAtMs[0] ?? 0) > 700, String(seenAtMs));
+});
+
+test("a stream of many megabytes passes whole", async () => {
+  const response = await streamOf(
+    `begin(id)\nfor n in range(160): piece(f"{n:04}" * 16384)\nend()`,
+  );
+  const text = await response.text();
+  assert.equal(text.length, 160 * 65_536);
+  assert.ok(text.startsWith("0000") && text.endsWith("0159"));
+});
+
+const breaks: { what: string; body: string; name: string }[] = [
+  {
+    what: "trailers report a failure",
+    body: `end({"errorType": "Late", "errorMessage": "in the middle"})`,
+    name: "Late",
+  },
+  {
+    what: "program breaks it off",
+    body: "api.close(); call('GET', '/runtime/invocation/next')",
+    name: "TruncatedAnswer",
+  },
+];
+
+for (const { what, body, name } of breaks) {
+  test(`a stream whose ${what} is broken off, and its invocation failed`, async () => {
+    const response = await streamOf(`begin(id); piece("half"); time.sleep(0.5); ${body}`);
+    await assert.rejects(response.text(), { message: "terminated" });
+    const id = response.headers.get("runlet-invocation-id") ?? "";
+    const probe = async (): Promise<Invocation | undefined> => {
+      const record = await server.client.invocation(id);
+      return record.status === "running" ? undefined : record;
+    };
+    const { status, error } = await poll("see its end", probe, { timeoutMs: 30_000 });
+    assert.deepEqual([status, error?.name], ["failed", name]);
+  });
+}
+
+test("a prelude with a status that no body may follow ends the answer there", async () => {
+  const type = "application/vnd.awslambda.http-integration-response";
+  const response = await streamOf(
+    `begin(id, "${type}"); piece('{"statusCode": 204}' + chr(0) * 8 + "lost"); end()`,
+  );
+  assert.equal(response.status, 204);
+});
+
+test("a prelude that does not end is an error", async () => {
+  const type = "application/vnd.awslambda.http-integration-response";
+  const problem = await problemIn(await streamOf(`begin(id, "${type}"); piece("{}"); end()`));
+  assert.equal(problem.functionError?.name, "InvalidPrelude");
 });
 
 const counting = `

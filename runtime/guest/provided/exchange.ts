@@ -1,4 +1,4 @@
-import type { Answer } from "../node/answer.ts";
+import type { Answer, StreamedAnswer } from "../node/answer.ts";
 import type { Delivery } from "./delivery.ts";
 import { namedError } from "./named-error.ts";
 import { Refusal } from "./refusal.ts";
@@ -8,8 +8,8 @@ type Deliver = (delivery: Delivery) => void;
 
 interface Invocation {
   readonly delivery: Delivery;
-  readonly outcome: PromiseWithResolvers<Answer>;
-  state: "waiting" | "running" | "answered";
+  readonly outcome: PromiseWithResolvers<Answer | StreamedAnswer>;
+  state: "waiting" | "running" | "streaming" | "answered";
   /** Tells the host what the program answered. */
   release?: () => void;
 }
@@ -38,8 +38,8 @@ export class Exchange {
   }
 
   /** Has the program work on an event. @throws the error that it reports. */
-  async invoke(delivery: Delivery): Promise<Answer> {
-    const outcome = Promise.withResolvers<Answer>();
+  async invoke(delivery: Delivery): Promise<Answer | StreamedAnswer> {
+    const outcome = Promise.withResolvers<Answer | StreamedAnswer>();
     this.#current = { delivery, outcome, state: "waiting" };
     this.#deliver();
     return await outcome.promise;
@@ -52,7 +52,7 @@ export class Exchange {
 
   /** The program asks for an event. @throws Refusal while it owes an answer. */
   next(deliver: Deliver): void {
-    if (this.#current?.state === "running") {
+    if (this.#current?.state === "running" || this.#current?.state === "streaming") {
       throw invalidState("an invocation has not been answered yet");
     }
     this.#waiting.add(deliver);
@@ -78,6 +78,22 @@ export class Exchange {
     this.#answered(invocation, () => invocation.outcome.resolve(answer));
   }
 
+  /** The program begins a streamed answer, to be followed by {@link finish}. @throws Refusal if it may not. */
+  begin(id: string, answer: StreamedAnswer): void {
+    const invocation = this.#owed(id);
+    invocation.state = "streaming";
+    invocation.outcome.resolve(answer);
+  }
+
+  /** The stream is over; settles when the program is ready for the next event, or ends. */
+  async finish(id: string): Promise<void> {
+    const current = this.#current;
+    if (current?.delivery.id !== id) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#answered(current, resolve);
+    await promise;
+  }
+
   /** The program reports that an invocation failed. @throws Refusal if it may not. */
   fail(id: string, error: Error): void {
     const invocation = this.#owed(id);
@@ -95,7 +111,7 @@ export class Exchange {
     if (current?.delivery.id !== id || current.state === "waiting") {
       throw new Refusal(400, "InvalidRequestID", "Invalid request ID");
     }
-    if (current.state === "answered") throw invalidState("the invocation has been answered");
+    if (current.state !== "running") throw invalidState("the invocation has been answered");
     return current;
   }
 

@@ -6,7 +6,8 @@ import { namedError } from "./named-error.ts";
 import { Refusal } from "./refusal.ts";
 import { readBody } from "./request-body.ts";
 import { reportedError } from "./reported-error.ts";
-import { answerOf, checkMode } from "./response.ts";
+import { contentTypeOf, isStreamed } from "./response.ts";
+import { streamResponse } from "./streamed-response.ts";
 
 const host = "127.0.0.1";
 const routePattern =
@@ -62,14 +63,12 @@ async function takeResponse(
   request: IncomingMessage,
 ): Promise<void> {
   exchange.check(id);
-  checkMode(request);
+  if (isStreamed(request)) return await streamResponse(exchange, id, request);
   const body = await readBody(request).catch((error: unknown) => {
     if (error instanceof Refusal) exchange.fail(id, namedError("AnswerTooLarge", error.message));
     throw error;
   });
-  const answer = await answerOf(request, body).catch((error: unknown) => error as Error);
-  if (answer instanceof Error) exchange.fail(id, answer);
-  else exchange.respond(id, answer);
+  exchange.respond(id, { contentType: contentTypeOf(request), body });
 }
 
 async function readError(
