@@ -26,8 +26,7 @@ export function deadLettersCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withServer(new Command("list"), ["runlet dead-letters list --function hello"])
-    .alias("ls")
+  return withServer(new Command("ls"), ["runlet dead-letters ls --function hello"])
     .description("list events that were given up, newest first (also without a subcommand)")
     .option("--function <name>", "only of this function")
     .option("--limit <n>", "how many, at most 200", wholeNumber, 20)

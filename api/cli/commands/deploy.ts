@@ -24,6 +24,7 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   idleTimeoutMs?: number;
   concurrency?: number;
   queueLimit?: number;
+  maxAttempts?: number;
   provisioned?: number;
   public?: boolean;
   corsOrigin?: string[];
@@ -65,6 +66,7 @@ export function deployCommand(): TrailingCommand {
     .option("--idle-timeout-ms <n>", "how long a streamed answer may pause", wholeNumber)
     .option("--concurrency <n>", "how many invocations may run at once", wholeNumber)
     .option("--queue-limit <n>", "how many invocations may wait for room", wholeNumber)
+    .option("--max-attempts <n>", "how often an event that nobody waits for is tried", wholeNumber)
     .option("--provisioned <n>", "how many containers are kept started", wholeNumber)
     .option("--public", "let anybody who reaches the server call it at its URL, see `runlet url`")
     .option("--cors-origin <origin...>", "pages that may call it from a browser, or *");
@@ -85,6 +87,7 @@ export function deployCommand(): TrailingCommand {
         idleTimeoutMs,
         concurrency,
         queueLimit,
+        ...(options.maxAttempts !== undefined && { async: { maxAttempts: options.maxAttempts } }),
         provisioned,
         http: httpOf(options),
       });

@@ -91,7 +91,7 @@ function setCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withServer(new Command("list"), ["runlet schedule list --function report"])
+  return withServer(new Command("ls"), ["runlet schedule ls --function report"])
     .description("list schedules (also without a subcommand)")
     .option("--function <name>", "only of this function")
     .option("--limit <n>", "how many, at most 200", wholeNumber, 50)
@@ -159,7 +159,7 @@ function runCommand(): Command {
 }
 
 function deleteCommand(): Command {
-  return withServer(new Command("delete"), ["runlet schedule delete nightly"])
+  return withServer(new Command("rm"), ["runlet schedule rm nightly"])
     .description("delete a schedule; events that it handed over run")
     .argument("<name>", "the schedule")
     .action(async (name: string, options: ServerOptions) => {

@@ -120,7 +120,7 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
   args.push("--timeout-ms", "5000", "--memory-bytes", "128MiB", "--tmp-bytes", "2MiB");
   args.push("--cpus", "0.5", "--pids", "64");
   args.push("--output-bytes", "1000", "--image", "default", "--concurrency", "3");
-  args.push("--queue-limit", "7");
+  args.push("--queue-limit", "7", "--max-attempts", "2");
   args.push("--public", "--cors-origin", "https://a.example", "https://b.example");
   args.push("--isolation", "reuse", "--keep-alive-ms", "1000", "--provisioned", "0");
   const options = { url, cwd: dir.path, env: { HOME_TOWN: "Ulm" } };
@@ -151,6 +151,7 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
     concurrency: 3,
     queueLimit: 7,
     provisioned: 0,
+    async: { maxAttempts: 2, maxAgeMs: 21_600_000, backoffMs: 60_000 },
     http: {
       public: true,
       cors: {

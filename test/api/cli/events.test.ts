@@ -44,7 +44,7 @@ test("dead letters are listed, shown, driven again and removed", async () => {
   await client.deploy("bad", { runtime: "node", code: { source }, async });
   const { eventId } = await client.invokeAsync("bad", { event: '{"fail":true}' });
   await eventIn(client, eventId, "dead");
-  const listed = await runlet(["dead-letters", "list", "--function", "bad"], { url });
+  const listed = await runlet(["dead-letters", "ls", "--function", "bad"], { url });
   assert.match(listed.stdout, new RegExp(`\\n${eventId} +bad +dead +1 .* function_error\\n`));
   const shown = await runlet(["dead-letters", "show", eventId], { url });
   assert.match(shown.stdout, /"body": "\{\\"fail\\":true\}"/);

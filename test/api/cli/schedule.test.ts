@@ -43,8 +43,8 @@ test("schedule set, list, show, pause, resume, run and delete do what they say",
     (await schedule("run", "nightly")).stdout,
     /^Schedule nightly: event [0-9a-f-]{36}\n$/,
   );
-  assert.equal((await schedule("delete", "nightly")).stdout, "Deleted nightly\n");
-  assert.equal((await schedule("list", "--json")).stdout, '{\n  "items": []\n}\n');
+  assert.equal((await schedule("rm", "nightly")).stdout, "Deleted nightly\n");
+  assert.equal((await schedule("ls", "--json")).stdout, '{\n  "items": []\n}\n');
 });
 
 test("schedule set takes a rate and an event of another type", async () => {
