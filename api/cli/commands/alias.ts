@@ -25,7 +25,7 @@ export function aliasCommand(): Command {
 const setExamples = [
   "runlet alias set hello live 3",
   "runlet alias set hello live 4 --weight 0.1",
-  "runlet alias list hello",
+  "runlet alias ls hello",
 ];
 
 interface SetOptions extends ServerOptions {
@@ -64,7 +64,7 @@ function isMissing(error: unknown): boolean {
 }
 
 function listCommand(): Command {
-  return withServer(new Command("list"), ["runlet alias list hello --json"])
+  return withServer(new Command("ls"), ["runlet alias ls hello --json"])
     .description("list a function's aliases")
     .argument("<name>", "the function")
     .option("--limit <n>", "how many, at most 200", wholeNumber, 50)
@@ -91,7 +91,7 @@ function rowOf({ name, version, second, updatedAtUs, description }: Alias): stri
 }
 
 function deleteCommand(): Command {
-  return withServer(new Command("delete"), ["runlet alias delete hello live"])
+  return withServer(new Command("rm"), ["runlet alias rm hello live"])
     .description("delete an alias; its versions stay")
     .argument("<name>", "the function")
     .argument("<alias>", "the alias")

@@ -36,10 +36,7 @@ test("versions lists them from the newest and tells how to see more", async () =
 });
 
 test("an alias is set, given a share, rolled back, listed and deleted", async () => {
-  assert.equal(
-    (await runlet(["alias", "list", "hello"], { url })).stderr,
-    "No aliases of hello.\n",
-  );
+  assert.equal((await runlet(["alias", "ls", "hello"], { url })).stderr, "No aliases of hello.\n");
   const set = await printed("alias", "set", "hello", "live", "2", "--description", "for all");
   assert.equal(set, "hello:live sends calls to version 2\n");
   assert.equal(await printed("invoke", "hello:live"), "2");
@@ -48,7 +45,7 @@ test("an alias is set, given a share, rolled back, listed and deleted", async ()
     "hello:live sends calls to version 2, and a share of 0.25 to version 3\n",
   );
   assert.match(
-    await printed("alias", "list", "hello"),
+    await printed("alias", "ls", "hello"),
     /^ALIAS +VERSION +SECOND +WEIGHT +CHANGED +DESCRIPTION\nlive +2 +3 +0\.25 .* for all\n$/,
   );
   const ended = JSON.parse(await printed("rollback", "hello", "live", "--json")) as Alias;
@@ -57,8 +54,8 @@ test("an alias is set, given a share, rolled back, listed and deleted", async ()
   const first = await runlet(["rollback", "hello", "live"], { url });
   assert.equal(first.exitCode, 1);
   assert.match(first.stderr, /hello:live: there is no version before 1/);
-  assert.equal(await printed("alias", "delete", "hello", "live"), "Deleted hello:live\n");
-  const again = await runlet(["alias", "delete", "hello", "live"], { url });
+  assert.equal(await printed("alias", "rm", "hello", "live"), "Deleted hello:live\n");
+  const again = await runlet(["alias", "rm", "hello", "live"], { url });
   assert.equal(again.exitCode, 1);
   assert.match(again.stderr, /\(not_found\)/);
 });
