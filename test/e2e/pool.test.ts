@@ -8,6 +8,7 @@ import {
   sandboxesOf,
   sandboxPidsOf,
 } from "../support/sandboxes.ts";
+import { ready, stocked } from "../support/stock.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const source = "let calls = 0; export const handler = () => ++calls;";
@@ -186,24 +187,6 @@ async function anyMember(server: TestServer): Promise<number> {
     return members[Math.floor(Math.random() * members.length)];
   };
   return await poll("find a member", probe, { timeoutMs, intervalMs: 100 });
-}
-
-/** Waits for a stock of so many, of the class of that name or of any. */
-async function stocked(server: TestServer, count: number, name?: string): Promise<void> {
-  const probe = async (): Promise<true | undefined> => {
-    const stocks = [...(await ready(server))].filter(
-      ([each]) => name === undefined || each === name,
-    );
-    return stocks.some(([, n]) => n >= count) ? true : undefined;
-  };
-  await poll(`see ${count} in stock`, probe, { timeoutMs });
-}
-
-/** Idle containers by class, and the warm ones. */
-async function ready(server: TestServer): Promise<Map<string, number>> {
-  const metrics = await (await server.fetch("/metrics")).text();
-  const stocks = metrics.matchAll(/^runlet_pool_(?:ready\{class="(.*)"\}|(warm)) (\d+)$/gm);
-  return new Map([...stocks].map(([, name, warm, n]) => [name ?? warm ?? "", Number(n)]));
 }
 
 function text(body: Uint8Array): string {
