@@ -4,6 +4,7 @@ import { buffer } from "node:stream/consumers";
 import type { FunctionSpecInput } from "../schema/function.ts";
 import { tarOf } from "./input.ts";
 import { languageOf } from "./language.ts";
+import { eventFile, functionNameOf, type Project, projectFile, readProject } from "./project.ts";
 
 type Runtime = FunctionSpecInput["runtime"];
 type Code = FunctionSpecInput["code"];
@@ -36,12 +37,15 @@ const runtimeOfManifest: Readonly<Record<string, Runtime>> = {
 
 const programNames = ["main", "main.sh", "run", "run.sh", "bootstrap", "bootstrap.sh"];
 
-/** Turns what was typed into a deployment: the code, and a name and a runtime guessed from it. */
+/**
+ * Turns what was typed into a deployment: the code, and a name and a runtime guessed from it. Where a
+ * directory has a `runlet.json`, what was not typed is taken from there.
+ */
 export async function deployment(words: DeploymentWords): Promise<Deployment> {
   const { path, command = [] } = words;
   if (path === undefined) {
     const spec = { ...commandSpec(command), runtime: runtimeOfWords(words) ?? "command" };
-    return { name: words.name ?? nameOf(command[0] ?? ""), spec };
+    return { name: words.name ?? functionNameOf(command[0] ?? ""), spec };
   }
   const absolute = resolve(path);
   const info = await stat(absolute).catch(() => undefined);
@@ -50,10 +54,25 @@ export async function deployment(words: DeploymentWords): Promise<Deployment> {
       `Cannot deploy ${path}: no such file or directory. A command of the image stands after --`,
     );
   }
-  const spec = info.isDirectory()
-    ? await directorySpec(absolute, words)
-    : await fileSpec(absolute, words);
-  return { name: words.name ?? nameOf(absolute), spec };
+  const project = info.isDirectory() ? await readProject(absolute) : undefined;
+  const name = words.name ?? project?.name ?? functionNameOf(absolute);
+  if (!info.isDirectory()) return { name, spec: await fileSpec(absolute, words) };
+  if (project === undefined) return { name, spec: await directorySpec(absolute, words) };
+  return { name, spec: await projectSpec(absolute, project, words) };
+}
+
+async function projectSpec(
+  path: string,
+  project: Project,
+  words: DeploymentWords,
+): Promise<FunctionSpecInput> {
+  const { name: _name, runtime: _runtime, command: ownCommand, handler, ...config } = project;
+  const own = runtimeOfWords(project);
+  const runtime = runtimeOfWords(words) ?? own;
+  const isOwn = runtime === own;
+  const command = words.command ?? (isOwn ? ownCommand : undefined);
+  const spec = await directorySpec(path, { runtime, command }, isProjectCode);
+  return { ...config, ...(isOwn && handler !== undefined && { handler }), ...spec };
 }
 
 async function fileSpec(path: string, words: DeploymentWords): Promise<FunctionSpecInput> {
@@ -69,13 +88,17 @@ async function fileSpec(path: string, words: DeploymentWords): Promise<FunctionS
   return commandSpec(words.command ?? commandOf(file), code);
 }
 
-async function directorySpec(path: string, words: DeploymentWords): Promise<FunctionSpecInput> {
+async function directorySpec(
+  path: string,
+  words: Pick<DeploymentWords, "runtime" | "command">,
+  filter = isCode,
+): Promise<FunctionSpecInput> {
   const entries = await readdir(path);
   const runtime = runtimeOfWords(words) ?? runtimeOfEntries(entries);
   if (runtime === undefined) {
     throw new Error(`Cannot tell the runtime of ${path}: name it with --runtime`);
   }
-  const archive = await buffer(tarOf(path, { gzip: true, portable: true, filter: isCode }));
+  const archive = await buffer(tarOf(path, { gzip: true, portable: true, filter }));
   const code: Code = { archive: archive.toString("base64") };
   if (runtime === "provided") return providedSpec(words, code);
   if (runtime !== "command") return { runtime, code };
@@ -90,6 +113,11 @@ async function directorySpec(path: string, words: DeploymentWords): Promise<Func
 
 function isCode(entry: string): boolean {
   return !/(?:^|\/)\.git(?:\/|$)/.test(entry);
+}
+
+/** What is about the function, not of it, shall make no new version of its code. */
+function isProjectCode(entry: string): boolean {
+  return isCode(entry) && ![`./${projectFile}`, `./${eventFile}`].includes(entry);
 }
 
 function commandSpec(command: readonly string[], code?: Code): FunctionSpecInput {
@@ -134,10 +162,4 @@ function runtimeOfEntries(entries: readonly string[]): Runtime | undefined {
     files.find(isLanguage) ??
     (programNames.some((name) => entries.includes(name)) ? "command" : undefined)
   );
-}
-
-/** A function name from a path: `My Fn.mjs` becomes `My-Fn`. */
-function nameOf(path: string): string {
-  const stem = basename(path).replace(/(?<=.)\.[^.]*$/, "");
-  return stem.replaceAll(/[^a-zA-Z0-9_-]+/g, "-").replaceAll(/^[-_]+|-+$/g, "") || "function";
 }

@@ -4,10 +4,12 @@ import packageJson from "../../package.json" with { type: "json" };
 import { aliasCommand } from "./commands/alias.ts";
 import { deadLettersCommand } from "./commands/dead-letters.ts";
 import { deployCommand } from "./commands/deploy.ts";
+import { devCommand } from "./commands/dev.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { eventsCommand } from "./commands/events.ts";
 import { functionsCommand } from "./commands/functions.ts";
 import { imageCommand } from "./commands/image.ts";
+import { initCommand } from "./commands/init.ts";
 import { invocationsCommand } from "./commands/invocations.ts";
 import { invokeCommand } from "./commands/invoke.ts";
 import { logsCommand } from "./commands/logs.ts";
@@ -26,6 +28,8 @@ const program = new Command("runlet")
   .version(packageJson.version)
   .enablePositionalOptions()
   .addCommand(serveCommand())
+  .addCommand(initCommand())
+  .addCommand(devCommand())
   .addCommand(deployCommand())
   .addCommand(invokeCommand())
   .addCommand(urlCommand())
@@ -51,7 +55,7 @@ Exit codes:
   \`run\` has the script's own, 128 + n for signal n, 124 for a timeout, 125 if it could not run.
 
 With --json, the answer on standard output is JSON, and so is an error on standard error.
-Start: \`runlet serve\`, then \`runlet deploy FILE\` and \`runlet invoke NAME\`.`,
+Start: \`runlet serve\`, then \`runlet init hello\` and \`runlet dev hello\`.`,
   );
 
 let active = program;

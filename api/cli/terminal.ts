@@ -1,4 +1,6 @@
 import type { WriteStream } from "node:tty";
+import type { InvocationDetail } from "../schema/invocation.ts";
+import { size } from "./format.ts";
 
 /** Standard output or standard error. */
 export type Output = Pick<WriteStream, "isTTY" | "write">;
@@ -25,4 +27,22 @@ export function printable(text: string, stream: Pick<Output, "isTTY">): string {
 function picture(match: string): string {
   const code = match.codePointAt(0) ?? 0;
   return (code < 0x20 ? String.fromCodePoint(0x2400 + code) : "\uFFFD") + match.slice(1);
+}
+
+/** Prints what an invocation wrote, each stream on ours of the same name, and whether it was cut. */
+export function printOutput(record: InvocationDetail): void {
+  writeLines(process.stdout, record.stdout);
+  tellCut("stdout", record.stdoutTruncated, record.stdoutBytes);
+  writeLines(process.stderr, record.stderr);
+  tellCut("stderr", record.stderrTruncated, record.stderrBytes);
+}
+
+/** As {@link writeOutput}; what follows on a terminal begins a line of its own. */
+export function writeLines(stream: Output, text: string): void {
+  writeOutput(stream, text);
+  if (stream.isTTY && text !== "" && !text.endsWith("\n")) stream.write("\n");
+}
+
+function tellCut(name: string, isTruncated: boolean, bytes: number): void {
+  if (isTruncated) process.stderr.write(`[${name} cut: it had ${size(bytes)}]\n`);
 }

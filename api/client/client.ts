@@ -41,14 +41,18 @@ export class Client {
     this.#connection = new Connection(options);
   }
 
-  /** Deploys a function; `created` is false where nothing differs from the latest version. */
+  /**
+   * Deploys a function; `created` is false where nothing differs from the latest version. Without `check`,
+   * the code is not loaded before it counts.
+   */
   async deploy(
     name: string,
     spec: FunctionSpecInput,
-    change: ChangeOptions = {},
+    { check = true, ...change }: ChangeOptions & { check?: boolean } = {},
   ): Promise<{ version: FunctionVersion; created: boolean }> {
+    const path = withQuery(pathOf("functions", name), check ? {} : { check: "false" });
     const request = asJson("PUT", spec, conditionHeaders(change));
-    const response = await this.#connection.send(pathOf("functions", name), request);
+    const response = await this.#connection.send(path, request);
     return {
       version: await this.#connection.read<FunctionVersion>(response),
       created: response.status === 201,

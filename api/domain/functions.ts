@@ -35,25 +35,24 @@ export class Functions {
   }
 
   /**
-   * Deploys a version after it has been loaded once in a container. What equals the latest version makes
-   * no new one.
+   * Deploys a version, with `check` after it has been loaded once in a container. What equals the latest
+   * version makes no new one; it is loaded all the same, since that one may have come without a check.
    * @throws `invalid_argument` for code that cannot be taken or loaded, `condition_not_met`; nothing is changed then.
    */
   async deploy(
     name: string,
     spec: FunctionSpec,
-    signal?: AbortSignal,
-    condition: Condition = {},
+    options: { check: boolean; signal?: AbortSignal; condition?: Condition },
   ): Promise<{ version: FunctionVersion; created: boolean }> {
     const { code, ...config } = spec;
     const { store, versions, maxCodeBytes } = this.#options;
     const files = code === undefined ? [] : await codeFiles(code, spec.runtime, maxCodeBytes);
-    const latest = this.#assert(name, condition);
+    const { condition = {} } = options;
+    this.#assert(name, condition);
     const codeDigest = files.length === 0 ? null : await this.#options.code.put(files);
     const configJson = JSON.stringify(config);
-    const isNew = latest?.configJson !== configJson || latest.codeDigest !== codeDigest;
     const candidate = { name, version: 0, config, codeDigest, revisionId: "", createdAtUs: 0 };
-    if (isNew) await this.#options.check(candidate, signal);
+    if (options.check) await this.#options.check(candidate, options.signal);
     // Others may have deployed while this was loaded.
     this.#assert(name, condition);
     const { version, created } = store.putVersion(name, { configJson, codeDigest });
@@ -168,9 +167,8 @@ export class Functions {
     }
   }
 
-  #assert(name: string, condition: Condition): ReturnType<FunctionStore["get"]> {
-    const latest = this.#options.store.get(name);
-    assertCondition(`function ${name}`, latest?.revisionId, condition);
-    return latest;
+  #assert(name: string, condition: Condition): void {
+    const revisionId = this.#options.store.get(name)?.revisionId;
+    assertCondition(`function ${name}`, revisionId, condition);
   }
 }

@@ -1,7 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Functions } from "../domain/functions.ts";
 import { functionName, pageLimit } from "../schema/common.ts";
-import { functionPage, functionSpec, functionVersion } from "../schema/function.ts";
+import { deployCheck, functionPage, functionSpec, functionVersion } from "../schema/function.ts";
 import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
 import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
 
@@ -14,6 +14,7 @@ const put = createRoute({
   request: {
     params,
     headers: putHeaders,
+    query: z.object({ check: deployCheck }),
     body: { content: { "application/json": { schema: functionSpec } }, required: true },
   },
   responses: {
@@ -56,10 +57,11 @@ export function functionRoutes(functions: Functions): OpenAPIHono {
   return createRouter()
     .openapi(put, async (context) => {
       const { name } = context.req.valid("param");
-      const signal = context.req.raw.signal;
-      const condition = conditionOf(context.req.valid("header"));
-      const spec = context.req.valid("json");
-      const { version, created } = await functions.deploy(name, spec, signal, condition);
+      const { version, created } = await functions.deploy(name, context.req.valid("json"), {
+        check: context.req.valid("query").check === "true",
+        condition: conditionOf(context.req.valid("header")),
+        signal: context.req.raw.signal,
+      });
       context.header("etag", etag(version.revisionId));
       return context.json(version, created ? 201 : 200);
     })

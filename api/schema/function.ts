@@ -99,6 +99,11 @@ export const functionSpec = functionConfig
   })
   .openapi("FunctionSpec");
 
+export const deployCheck = z.enum(["true", "false"]).default("true").openapi({
+  description:
+    "false: the code counts without having been loaded; if it does not load, the next invocation fails",
+});
+
 export const functionVersion = functionConfig
   .extend({
     name: functionName,

@@ -28,10 +28,12 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   provisioned?: number;
   public?: boolean;
   corsOrigin?: string[];
+  check: boolean;
 }
 
 const examples = [
   "runlet deploy hello.mjs",
+  "runlet deploy ./my-function    # what its runlet.json says, where it has one",
   "runlet deploy ./my-function --name greet --env STAGE=test --timeout-ms 5000",
   "runlet deploy --name upper -- tr a-z A-Z",
   "runlet deploy site.mjs --public",
@@ -69,10 +71,11 @@ export function deployCommand(): TrailingCommand {
     .option("--max-attempts <n>", "how often an event that nobody waits for is tried", wholeNumber)
     .option("--provisioned <n>", "how many containers are kept started", wholeNumber)
     .option("--public", "let anybody who reaches the server call it at its URL, see `runlet url`")
-    .option("--cors-origin <origin...>", "pages that may call it from a browser, or *");
+    .option("--cors-origin <origin...>", "pages that may call it from a browser, or *")
+    .option("--no-check", "do not load the code before it counts; the next invocation tells");
   return withServer(withLimits(command), examples).action(
     async (path: string | undefined, options: DeployOptions) => {
-      const { runtime, handler, secret: secrets, isolation } = options;
+      const { runtime, handler, isolation } = options;
       const { keepAliveMs, idleTimeoutMs, concurrency, queueLimit, provisioned } = options;
       if (path === undefined && !command.trailing?.length) {
         command.error("expected a file or a directory, or a command after --");
@@ -81,7 +84,6 @@ export function deployCommand(): TrailingCommand {
       const { name, spec } = await deployment(words);
       const chosen = given({
         handler,
-        secrets,
         isolation,
         keepAliveMs,
         idleTimeoutMs,
@@ -89,13 +91,15 @@ export function deployCommand(): TrailingCommand {
         queueLimit,
         ...(options.maxAttempts !== undefined && { async: { maxAttempts: options.maxAttempts } }),
         provisioned,
-        http: httpOf(options),
+        http: httpOf(options, spec.http),
       });
-      const { version, created } = await clientOf(options).deploy(name, {
-        ...spec,
-        ...chosen,
-        ...limitsOf(options),
-      });
+      const env = { ...spec.env, ...options.env };
+      const secrets = { ...spec.secrets, ...options.secret };
+      const { version, created } = await clientOf(options).deploy(
+        name,
+        { ...spec, ...chosen, ...limitsOf(options), env, secrets },
+        { check: options.check },
+      );
       if (options.json) return printJson({ ...version, created });
       const what = `${version.name} version ${version.version} (${version.runtime})`;
       process.stdout.write(created ? `Deployed ${what}\n` : `Nothing changed: ${what}\n`);
@@ -113,11 +117,11 @@ function secretEntry(text: string, previous: Record<string, string> = {}): Recor
   return { ...previous, [variable]: name };
 }
 
-/** How the function may be called at its URL, where anything was said of that. */
-function httpOf({
-  public: isPublic,
-  corsOrigin: origins,
-}: DeployOptions): FunctionSpecInput["http"] {
+/** How the function may be called at its URL, where anything was said of that; the rest is as `own` has it. */
+function httpOf(
+  { public: isPublic, corsOrigin: origins }: DeployOptions,
+  own: FunctionSpecInput["http"] = {},
+): FunctionSpecInput["http"] {
   if (isPublic === undefined && origins === undefined) return undefined;
-  return { public: isPublic === true, ...(origins && { cors: { origins } }) };
+  return { ...own, ...given({ public: isPublic }), ...(origins && { cors: { origins } }) };
 }

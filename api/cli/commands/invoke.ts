@@ -1,8 +1,7 @@
 import { Command } from "commander";
-import { buffer } from "node:stream/consumers";
 import { ApiError } from "../../client/client.ts";
-import type { AnswerHead, StreamedAnswer } from "../../client/invoke.ts";
-import { size } from "../format.ts";
+import type { AnswerHead } from "../../client/invoke.ts";
+import { answerAsJson, printAnswer } from "../answer.ts";
 import { readInput } from "../input.ts";
 import { clientOf, type ServerOptions, withServer } from "../options.ts";
 import { printJson } from "../output.ts";
@@ -66,8 +65,8 @@ export function invokeCommand(): Command {
       }
       const answer = await client.invokeStream(name, request).catch(tellLogOfFailure);
       tellLog(answer.headers);
-      if (options.json) return printJson(await asJson(answer));
-      await print(answer);
+      if (options.json) return printJson(await answerAsJson(answer));
+      await printAnswer(answer);
       if (options.verbose) tell(answer);
     });
   return command;
@@ -94,72 +93,7 @@ async function eventOf(
   return typed === "-" ? await readInput(typed) : (typed ?? "{}");
 }
 
-async function asJson(answer: StreamedAnswer): Promise<object> {
-  const { invocationId, start, status } = answer;
-  const contentType = typeOf(answer);
-  const body = await buffer(chunksOf(answer));
-  return { invocationId, start, status, contentType, ...contentOf(contentType, body) };
-}
-
-/** JSON as a value, text as text, anything else as base64. */
-function contentOf(type: string, body: Buffer): object {
-  if (isJson(type)) {
-    try {
-      return { answer: JSON.parse(body.toString()) as unknown };
-    } catch {
-      // A function may call anything JSON.
-    }
-  }
-  return isText(type) ? { answer: body.toString() } : { answerBase64: body.toString("base64") };
-}
-
-/** Writes the answer as it comes; a terminal gets whole characters, and binary nobody's terminal. */
-async function print(answer: StreamedAnswer): Promise<void> {
-  const { isTTY } = process.stdout;
-  if (isTTY && !isText(typeOf(answer))) {
-    const { length } = await buffer(chunksOf(answer));
-    const what = `${size(length)} of ${typeOf(answer) || "an unknown type"}`;
-    process.stderr.write(`The answer is ${what}: send it to a file with > FILE\n`);
-    return;
-  }
-  const decoder = new TextDecoder();
-  let last: number | undefined;
-  for await (const chunk of chunksOf(answer)) {
-    writeOutput(process.stdout, isTTY ? decoder.decode(chunk, { stream: true }) : chunk);
-    last = chunk.at(-1);
-  }
-  if (isTTY && last !== 0x0a) process.stdout.write("\n");
-  if (answer.status >= 400) process.stderr.write(`[status ${answer.status}]\n`);
-  if (answer.headers.has("runlet-truncated")) {
-    process.stderr.write("[answer cut: deploy with a larger --output-bytes]\n");
-  }
-}
-
-/** @throws Error where the answer breaks off, which its record tells the reason of. */
-async function* chunksOf({ body, invocationId }: StreamedAnswer): AsyncGenerator<Uint8Array> {
-  try {
-    yield* body;
-  } catch (cause) {
-    const record = `runlet invocations show ${invocationId}`;
-    throw new Error(`The answer broke off before its end. Its record says why: ${record}`, {
-      cause,
-    });
-  }
-}
-
 function tell({ invocationId, start, status, headers }: AnswerHead): void {
   const timing = headers.get("server-timing") ?? "";
   process.stderr.write(`${invocationId} status ${status}; ${start} start; ${timing}\n`);
-}
-
-function typeOf(answer: AnswerHead): string {
-  return answer.headers.get("content-type") ?? "";
-}
-
-function isText(type: string): boolean {
-  return isJson(type) || type.startsWith("text/") || /[/+]xml\b/.test(type);
-}
-
-function isJson(type: string): boolean {
-  return /[/+]json\b/.test(type);
 }

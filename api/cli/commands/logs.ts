@@ -2,10 +2,10 @@ import { Command } from "commander";
 import type { Client } from "../../client/client.ts";
 import type { FollowEvent } from "../../schema/follow.ts";
 import type { InvocationDetail } from "../../schema/invocation.ts";
-import { duration, endOf, moment, size } from "../format.ts";
+import { duration, endOf, moment } from "../format.ts";
 import { clientOf, type ServerOptions, wholeNumber, withServer } from "../options.ts";
 import { printJson } from "../output.ts";
-import { type Output, writeOutput } from "../terminal.ts";
+import { printOutput, writeLines, writeOutput } from "../terminal.ts";
 
 interface LogsOptions extends ServerOptions {
   function?: string;
@@ -70,19 +70,6 @@ function print(record: InvocationDetail): void {
   const { id, functionName, runtime, status, queuedAtUs, runUs, error } = record;
   const facts = [id, functionName ?? runtime, status, `(${endOf(record)})`, moment(queuedAtUs)];
   process.stderr.write(`-- ${facts.join(" ")} ${duration(runUs)}\n`);
-  writeLines(process.stdout, record.stdout);
-  tellCut("stdout", record.stdoutTruncated, record.stdoutBytes);
-  writeLines(process.stderr, record.stderr);
-  tellCut("stderr", record.stderrTruncated, record.stderrBytes);
+  printOutput(record);
   if (error) writeLines(process.stderr, error.stack ?? error.message);
-}
-
-/** What follows on a terminal begins a line of its own. */
-function writeLines(stream: Output, text: string): void {
-  writeOutput(stream, text);
-  if (stream.isTTY && text !== "" && !text.endsWith("\n")) stream.write("\n");
-}
-
-function tellCut(name: string, isTruncated: boolean, bytes: number): void {
-  if (isTruncated) process.stderr.write(`[${name} cut: it had ${size(bytes)}]\n`);
 }

@@ -7,6 +7,8 @@ import { runlet, runletOnTerminal } from "./runlet.ts";
 
 const commands = [
   ["serve"],
+  ["init"],
+  ["dev"],
   ["deploy"],
   ["invoke"],
   ["url"],
@@ -75,6 +77,8 @@ const wrong: { args: string[]; says: RegExp; exitCode?: number }[] = [
   { args: ["deploy", "--env", "1=2", "a"], says: /Expected NAME=value/ },
   { args: ["deploy", "--env", "NOT_SET_ANYWHERE", "a"], says: /is not set in the environment/ },
   { args: ["deploy", "--memory-bytes", "3MB", "a"], says: /a size such as 512MiB/ },
+  { args: ["init", "a", "--runtime", "perl"], says: /Allowed choices are node, typescript, / },
+  { args: ["dev", "a", "b"], says: /too many arguments/ },
   { args: ["serve", "--port", "http"], says: /whole number/ },
   { args: ["run"], says: /missing required argument 'file'/, exitCode: 125 },
   {

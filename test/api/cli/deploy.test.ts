@@ -30,6 +30,20 @@ const deployments: {
     answer: '{"got":{"a":1}}',
   },
   {
+    what: "TypeScript in several files, as it is",
+    files: {
+      "ts/index.ts":
+        'import { next, type Count } from "./lib/next.ts";\n' +
+        "export const handler = (event: { a: Count }): object => ({ next: next(event.a) });\n",
+      "ts/lib/next.ts":
+        "export type Count = number;\nexport const next = (n: Count): Count => n + 1;\n",
+    },
+    args: ["ts"],
+    name: "ts",
+    runtime: "node",
+    answer: '{"next":2}',
+  },
+  {
     what: "a Python file",
     files: { "p.py": pythonCode },
     args: ["p.py", "--name", "py"],
@@ -126,12 +140,13 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
   const options = { url, cwd: dir.path, env: { HOME_TOWN: "Ulm" } };
   const first = await runlet([...args, "--json"], options);
   assert.equal(first.exitCode, 0, first.stderr);
-  const { codeDigest, createdAtUs, ...version } = JSON.parse(first.stdout) as Record<
+  const { codeDigest, createdAtUs, revisionId, ...version } = JSON.parse(first.stdout) as Record<
     string,
     unknown
   >;
   assert.match(String(codeDigest), /^[0-9a-f]{64}$/);
   assert.equal(typeof createdAtUs, "number");
+  assert.equal(typeof revisionId, "string");
   assert.deepEqual(version, {
     name: "all",
     version: 1,
@@ -168,6 +183,48 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
   assert.equal(again.stdout, "Nothing changed: all version 1 (node)\n");
 });
 
+test("what is typed wins over runlet.json, and variables of both are set", async () => {
+  await using dir = await tempDir();
+  const project = {
+    name: "typed",
+    runtime: "node",
+    timeoutMs: 5000,
+    cpus: 0.5,
+    env: { A: "1", B: "1" },
+  };
+  await writeFile(dir.file("runlet.json"), JSON.stringify(project));
+  await writeFile(dir.file("index.mjs"), nodeCode);
+  const args = ["deploy", ".", "--timeout-ms", "6000", "-e", "B=2", "--json"];
+  const { stdout, stderr } = await runlet(args, { url, cwd: dir.path });
+  const { name, timeoutMs, cpus, env } = JSON.parse(stdout || stderr) as Record<string, unknown>;
+  const expected = { name: "typed", timeoutMs: 6000, cpus: 0.5, env: { A: "1", B: "2" } };
+  assert.deepEqual({ name, timeoutMs, cpus, env }, expected);
+});
+
+test("what runlet.json says wrongly is refused by its name", async () => {
+  await using dir = await tempDir();
+  await writeFile(dir.file("runlet.json"), JSON.stringify({ name: "wrong", timeoutMS: 5000 }));
+  await writeFile(dir.file("index.mjs"), nodeCode);
+  const { exitCode, stderr } = await runlet(["deploy", "."], { url, cwd: dir.path });
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /timeoutMS/);
+});
+
+test("without a check, code that does not load is deployed, and a check finds it all the same", async () => {
+  await using dir = await tempDir();
+  await writeFile(dir.file("unloadable.mjs"), "export const handler = (;");
+  const options = { url, cwd: dir.path };
+  const deployed = await runlet(["deploy", "unloadable.mjs", "--no-check"], options);
+  assert.equal(deployed.stdout, "Deployed unloadable version 1 (node)\n", deployed.stderr);
+  const invoked = await runlet(["invoke", "unloadable"], options);
+  assert.equal(invoked.exitCode, 1);
+  assert.match(invoked.stderr, /SyntaxError[^]*\(function_error\)/);
+  const checked = await runlet(["deploy", "unloadable.mjs"], options);
+  assert.equal(checked.exitCode, 1);
+  assert.match(checked.stderr, /Cannot deploy unloadable: it does not load/);
+  await server.client.removeFunction("unloadable");
+});
+
 const refused: { what: string; files: Record<string, string>; args: string[]; says: RegExp }[] = [
   {
     what: "a path that is not there",
@@ -198,6 +255,16 @@ const refused: { what: string; files: Record<string, string>; args: string[]; sa
     files: { "broken.mjs": "export const handler = (;" },
     args: ["broken.mjs"],
     says: /^error: Cannot deploy broken: .* \(invalid_argument\)\n[^]*SyntaxError/,
+  },
+  {
+    what: "TypeScript that cannot be stripped, naming it and its place",
+    files: {
+      "d/index.ts":
+        'import { Colour } from "./colour.ts";\nexport const handler = () => Colour.Red;',
+      "d/colour.ts": "export const a: number = 1;\nexport enum Colour { Red }",
+    },
+    args: ["d"],
+    says: /colour\.ts:2[^]*TypeScript enum is not supported in strip-only mode/,
   },
   {
     what: "a name that cannot be",

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { deployment, type DeploymentWords } from "../../../api/cli/deployment.ts";
 import { readArchive } from "../../../api/domain/code/archive.ts";
+import type { FunctionSpecInput } from "../../../api/schema/function.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
 interface Case {
@@ -131,10 +132,56 @@ test("a directory goes as an archive of its files, without .git", async () => {
   await using dir = await tempDir();
   await write(dir.path, { "a/index.mjs": "x", "a/lib/b.mjs": "y", "a/.git/config": "secret" });
   const { spec } = await deployment({ path: dir.file("a") });
-  assert.ok(spec.code && "archive" in spec.code);
-  const archive = Buffer.from(spec.code.archive, "base64");
-  const files = await readArchive(archive, { maxBytes: 1_000, maxFiles: 10 });
-  assert.deepEqual(files.map(({ path }) => path).toSorted(), ["index.mjs", "lib/b.mjs"]);
+  assert.deepEqual(await pathsIn(spec), ["index.mjs", "lib/b.mjs"]);
+});
+
+const project = JSON.stringify({
+  name: "greet",
+  runtime: "python",
+  handler: "src/app.main",
+  timeoutMs: 5000,
+  env: { A: "1" },
+});
+const projects: { what: string; words: DeploymentWords; name: string; spec: object }[] = [
+  {
+    what: "is taken from its runlet.json",
+    words: {},
+    name: "greet",
+    spec: { runtime: "python", handler: "src/app.main", timeoutMs: 5000, env: { A: "1" } },
+  },
+  {
+    what: "is typed, and wins",
+    words: { name: "other", runtime: "node" },
+    name: "other",
+    spec: { runtime: "node", timeoutMs: 5000, env: { A: "1" } },
+  },
+  {
+    what: "is a command that was typed",
+    words: { command: ["cat"] },
+    name: "greet",
+    spec: { runtime: "command", command: ["cat"], timeoutMs: 5000, env: { A: "1" } },
+  },
+];
+for (const { what, words, name, spec } of projects) {
+  test(`what a directory is deployed as ${what}`, async () => {
+    await using dir = await tempDir();
+    await write(dir.path, { "d/index.mjs": "x", "d/runlet.json": project });
+    const made = await deployment({ path: dir.file("d"), ...words });
+    const { code: _code, ...config } = made.spec;
+    assert.deepEqual({ name: made.name, spec: config }, { name, spec });
+  });
+}
+
+test("a project's own files are no part of its code", async () => {
+  await using dir = await tempDir();
+  await write(dir.path, {
+    "d/index.mjs": "x",
+    "d/runlet.json": '{"runtime": "node"}',
+    "d/event.json": "{}",
+    "d/data/event.json": "{}",
+  });
+  const { spec } = await deployment({ path: dir.file("d") });
+  assert.deepEqual(await pathsIn(spec), ["data/event.json", "index.mjs"]);
 });
 
 const refused: { what: string; files: Record<string, string>; path: string; said: RegExp }[] = [
@@ -146,6 +193,18 @@ const refused: { what: string; files: Record<string, string>; path: string; said
     path: "d",
     said: /Cannot tell the runtime/,
   },
+  {
+    what: "a directory with a runlet.json that is no JSON",
+    files: { "d/index.mjs": "", "d/runlet.json": "{name: 1}" },
+    path: "d",
+    said: /Cannot read .*runlet\.json: .*JSON/,
+  },
+  {
+    what: "a directory with a runlet.json that is no object",
+    files: { "d/index.mjs": "", "d/runlet.json": "[]" },
+    path: "d",
+    said: /Cannot read .*runlet\.json: expected a JSON object/,
+  },
 ];
 
 for (const { what, files, path, said } of refused) {
@@ -154,6 +213,13 @@ for (const { what, files, path, said } of refused) {
     await write(dir.path, files);
     await assert.rejects(deployment({ path: dir.file(path) }), said);
   });
+}
+
+async function pathsIn({ code }: FunctionSpecInput): Promise<string[]> {
+  assert.ok(code && "archive" in code);
+  const archive = Buffer.from(code.archive, "base64");
+  const files = await readArchive(archive, { maxBytes: 1_000, maxFiles: 10 });
+  return files.map(({ path }) => path).toSorted();
 }
 
 async function write(directory: string, files: Record<string, string>): Promise<void> {
