@@ -13,6 +13,8 @@ const hostFacts = ["cores", "cpu", "kernel", "load", "node", "platform", "runsc"
 const further: Readonly<Record<string, string[]>> = {
   density: ["density-cpu"],
   store: ["store-list"],
+  async: ["async-latency"],
+  stream: ["stream-rate"],
 };
 
 let dir: TempDir;
