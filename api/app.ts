@@ -30,6 +30,7 @@ import { healthRoutes, type Readiness } from "./routes/health.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { invocationRoutes } from "./routes/invocations.ts";
 import { invokeRoutes } from "./routes/invoke.ts";
+import { docsRoutes } from "./routes/docs.ts";
 import { describeApi } from "./routes/openapi.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
@@ -101,6 +102,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/secrets", secretRoutes(options.secrets));
   app.route("/v1/schedules", scheduleRoutes(options.schedules));
   app.route("/", healthRoutes(options.readiness, options.metrics));
+  app.route("/docs", docsRoutes());
   describeApi(app);
   app.notFound(routeNotFound);
   app.onError((error, context) => {

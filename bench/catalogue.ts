@@ -2,6 +2,7 @@ import { asynchronous } from "./async.ts";
 import { burst } from "./burst.ts";
 import { cold } from "./cold.ts";
 import { density } from "./density.ts";
+import { deploy } from "./deploy.ts";
 import { exec } from "./exec.ts";
 import { fairness } from "./fairness.ts";
 import { fidelity } from "./fidelity.ts";
@@ -32,4 +33,5 @@ export const benches: readonly Bench[] = [
   fairness,
   asynchronous,
   stream,
+  deploy,
 ];

@@ -2,7 +2,7 @@ import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import type { Env } from "hono";
 import packageJson from "../../package.json" with { type: "json" };
 import { problem } from "../schema/problem.ts";
-import { validationProblem } from "./problem.ts";
+import { problems, validationProblem } from "./problem.ts";
 
 /** A router whose requests are checked by their schemas, with problems as answers. */
 export function createRouter<E extends Env = Env>(): OpenAPIHono<E> {
@@ -32,6 +32,17 @@ export const problemAnswers = {
   },
 } as const;
 
+const description = `Functions and code sandboxes, each in its own gVisor container.
+
+Errors are \`application/problem+json\` with a stable \`code\`:
+
+| code | status | meaning | what to do |
+| ---- | ------ | ------- | ---------- |
+${Object.entries(problems)
+  .map(([code, { status, title, advice }]) => `| \`${code}\` | ${status} | ${title} | ${advice} |`)
+  .join("\n")}
+`;
+
 /** Serves the OpenAPI document of all routes mounted on `app` at /openapi.json. */
 export function describeApi(app: OpenAPIHono): void {
   app.doc31("/openapi.json", {
@@ -39,7 +50,7 @@ export function describeApi(app: OpenAPIHono): void {
     info: {
       title: "Runlet",
       version: packageJson.version,
-      description: "Functions and code sandboxes, each in its own gVisor container.",
+      description,
     },
   });
 }

@@ -4,25 +4,91 @@ import type { z } from "zod";
 import { type ErrorCode, InvocationError, messageOf, RunletError } from "../domain/errors.ts";
 import type { Problem } from "../schema/problem.ts";
 
-/** The HTTP status and title of each code. */
-export const problems: Readonly<Record<ErrorCode, { status: number; title: string }>> = {
-  invalid_argument: { status: 400, title: "The request is not valid" },
-  permission_denied: { status: 403, title: "Not allowed" },
-  not_found: { status: 404, title: "No such thing" },
-  already_exists: { status: 409, title: "It exists already" },
-  failed_precondition: { status: 409, title: "Not possible in this state" },
-  condition_not_met: { status: 412, title: "The condition does not hold" },
-  payload_too_large: { status: 413, title: "Too large" },
-  idempotency_key_reused: { status: 422, title: "The key belongs to another request" },
-  resource_exhausted: { status: 429, title: "No capacity left" },
-  cancelled: { status: 499, title: "Cancelled" },
-  internal: { status: 500, title: "Internal error" },
-  runtime_failed: { status: 500, title: "The container runtime failed" },
-  protocol_violation: { status: 502, title: "The function broke the channel protocol" },
-  function_error: { status: 502, title: "The function failed" },
-  unavailable: { status: 503, title: "Not available" },
-  deadline_exceeded: { status: 504, title: "No answer in time" },
-  function_timeout: { status: 504, title: "The function timed out" },
+/** The HTTP status and title of each code, and what a caller may do. */
+export const problems: Readonly<
+  Record<ErrorCode, { status: number; title: string; advice: string }>
+> = {
+  invalid_argument: {
+    status: 400,
+    title: "The request is not valid",
+    advice: "Correct what the detail names; nothing was changed",
+  },
+  permission_denied: {
+    status: 403,
+    title: "Not allowed",
+    advice: "Ask whoever runs the server or the function to allow it",
+  },
+  not_found: {
+    status: 404,
+    title: "No such thing",
+    advice: "Look for the name in the list of its kind",
+  },
+  already_exists: {
+    status: 409,
+    title: "It exists already",
+    advice: "Take another name, or change what is there",
+  },
+  failed_precondition: {
+    status: 409,
+    title: "Not possible in this state",
+    advice: "Look at its state, and try again once that has changed",
+  },
+  condition_not_met: {
+    status: 412,
+    title: "The condition does not hold",
+    advice: "Read it again, and repeat the change on what it is now",
+  },
+  payload_too_large: {
+    status: 413,
+    title: "Too large",
+    advice: "Send less, or have the server take more",
+  },
+  idempotency_key_reused: {
+    status: 422,
+    title: "The key belongs to another request",
+    advice: "Take a new key for a new request",
+  },
+  resource_exhausted: {
+    status: 429,
+    title: "No capacity left",
+    advice: "Try again after the seconds of Retry-After",
+  },
+  cancelled: { status: 499, title: "Cancelled", advice: "Send it again if it is still wanted" },
+  internal: {
+    status: 500,
+    title: "Internal error",
+    advice: "Read the server's log, and report it: it is a bug of Runlet",
+  },
+  runtime_failed: {
+    status: 500,
+    title: "The container runtime failed",
+    advice: "Try again; if it stays so, run `runlet doctor` and read the server's log",
+  },
+  protocol_violation: {
+    status: 502,
+    title: "The function broke the channel protocol",
+    advice: "Keep the function away from the descriptor of its runner",
+  },
+  function_error: {
+    status: 502,
+    title: "The function failed",
+    advice: "Read functionError and the invocation's output, and mend the function",
+  },
+  unavailable: {
+    status: 503,
+    title: "Not available",
+    advice: "Mend what the detail names, and try again",
+  },
+  deadline_exceeded: {
+    status: 504,
+    title: "No answer in time",
+    advice: "Try again; if it stays so, read the server's log",
+  },
+  function_timeout: {
+    status: 504,
+    title: "The function timed out",
+    advice: "Make the function faster, or deploy it with a larger timeoutMs",
+  },
 };
 
 /** Seconds after which a caller who was refused for lack of capacity may try again. */
@@ -94,7 +160,8 @@ function factOf(error: HTTPException): string {
 function describe(
   facts: Omit<Partial<Problem>, "code"> & { code: ErrorCode; detail: string },
 ): Problem {
-  return { type: "about:blank", ...problems[facts.code], ...facts };
+  const { status, title } = problems[facts.code];
+  return { type: "about:blank", status, title, ...facts };
 }
 
 /** What an answer says of its invocation, well or not, is in the same headers. */

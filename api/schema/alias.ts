@@ -19,9 +19,13 @@ export const aliasTarget = z
       .openapi({ description: "Another version, which a share of the calls goes to" }),
     description: z.string().max(256).default(""),
   })
-  .openapi("AliasTarget");
+  .openapi("AliasTarget", {
+    example: { version: 3, second: { version: 4, weight: 0.1 }, description: "4 on trial" },
+  });
 
-export const newAlias = aliasTarget.extend({ name: aliasName }).openapi("NewAlias");
+export const newAlias = aliasTarget
+  .extend({ name: aliasName })
+  .openapi("NewAlias", { example: { name: "live", version: 3 } });
 
 export const alias = aliasTarget
   .extend({

@@ -5,13 +5,9 @@ import { problem } from "./problem.ts";
 /** Events that one function is to be invoked with, each by itself. */
 export const batchRequest = z
   .strictObject({
-    events: z
-      .array(z.unknown())
-      .min(1)
-      .max(100)
-      .openapi({ description: "JSON values", example: [{ name: "Ada" }, { name: "Grace" }] }),
+    events: z.array(z.unknown()).min(1).max(100).openapi({ description: "JSON values" }),
   })
-  .openapi("BatchRequest");
+  .openapi("BatchRequest", { example: { events: [{ name: "Ada" }, { name: "Grace" }] } });
 
 const batchItem = z
   .object({

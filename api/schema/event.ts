@@ -68,7 +68,9 @@ export const eventFilter = z.object({
 export const deadLetterFilter = eventFilter.omit({ state: true });
 
 /** Whose dead letters are meant. */
-export const deadLettersOf = z.strictObject({ function: functionName }).openapi("DeadLettersOf");
+export const deadLettersOf = z
+  .strictObject({ function: functionName })
+  .openapi("DeadLettersOf", { example: { function: "hello" } });
 
 /** How many events something was done to. */
 export const eventCount = z.object({ count: z.number().int() }).openapi("EventCount");

@@ -35,7 +35,9 @@ export const executeRequest = z
       context.addIssue({ code: "custom", path: ["code"], message: "expected the code to run" });
     }
   })
-  .openapi("ExecuteRequest");
+  .openapi("ExecuteRequest", {
+    example: { runtime: "python", code: { source: "print(6 * 7)" }, timeoutMs: 5000 },
+  });
 
 /** How a snippet ended. */
 export const executeResult = z

@@ -36,7 +36,11 @@ export const functionConfig = z.strictObject({
     .string()
     .regex(/^[\w./-]+$/, { error: "expected file.export, such as index.handler" })
     .max(256)
-    .optional(),
+    .optional()
+    .openapi({
+      description: "What to call, as file.export; found by convention by default",
+      example: "index.handler",
+    }),
   command: programArguments.optional().openapi({
     description:
       "Program and arguments of a command function: stdin is the event, stdout the answer. Of a provided function, what is started instead of bootstrap",
@@ -97,7 +101,14 @@ export const functionSpec = functionConfig
         issue("command", "only a command or provided function has a command");
     }
   })
-  .openapi("FunctionSpec");
+  .openapi("FunctionSpec", {
+    example: {
+      runtime: "node",
+      handler: "index.handler",
+      code: { source: "export const handler = async (event) => ({ hello: event.name });" },
+      timeoutMs: 10_000,
+    },
+  });
 
 export const deployCheck = z.enum(["true", "false"]).default("true").openapi({
   description:

@@ -33,7 +33,14 @@ const event = z.json().openapi({
 /** A schedule as its owner states it. */
 export const scheduleSpec = z
   .strictObject({ ...settings, event: event.default({}) })
-  .openapi("ScheduleSpec");
+  .openapi("ScheduleSpec", {
+    example: {
+      function: "hello",
+      expression: "30 2 * * *",
+      timeZone: "Europe/Berlin",
+      event: { name: "Ada" },
+    },
+  });
 
 /** A schedule as a list shows it. */
 export const schedule = z

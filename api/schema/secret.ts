@@ -19,7 +19,7 @@ export const secretValue = z
       .regex(/^[^\0]*$/, { error: "expected no NUL character" })
       .openapi({ description: "Never shown again", example: "postgres://user:password@host/db" }),
   })
-  .openapi("SecretValue");
+  .openapi("SecretValue", { example: { value: "postgres://user:password@host/db" } });
 
 /** A secret without its value. */
 export const secret = z

@@ -1,8 +1,28 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import type { z } from "zod";
 import { createApp } from "../../api/app.ts";
 import { describedMethods } from "../../api/routes/function-url.ts";
+import { problems } from "../../api/routes/problem.ts";
+import { aliasTarget, newAlias } from "../../api/schema/alias.ts";
+import { batchRequest } from "../../api/schema/batch.ts";
+import { deadLettersOf } from "../../api/schema/event.ts";
+import { executeRequest } from "../../api/schema/execute.ts";
+import { functionSpec } from "../../api/schema/function.ts";
+import { scheduleSpec } from "../../api/schema/schedule.ts";
+import { secretValue } from "../../api/schema/secret.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
+
+const requests: Readonly<Record<string, z.ZodType>> = {
+  FunctionSpec: functionSpec,
+  ExecuteRequest: executeRequest,
+  BatchRequest: batchRequest,
+  NewAlias: newAlias,
+  AliasTarget: aliasTarget,
+  DeadLettersOf: deadLettersOf,
+  SecretValue: secretValue,
+  ScheduleSpec: scheduleSpec,
+};
 
 type Json = Record<string, unknown>;
 
@@ -56,6 +76,30 @@ test("every operation says what it does, what it answers and what its path's par
       );
     }
   }
+});
+
+test("every request of JSON has an example, and its schema takes it", () => {
+  const { schemas } = document["components"] as { schemas: Record<string, Json> };
+  for (const [path, operations] of Object.entries(document["paths"] as Record<string, Json>)) {
+    for (const [method, operation] of Object.entries(operations as Record<string, Json>)) {
+      const { content } = (operation["requestBody"] ?? {}) as { content?: Record<string, Json> };
+      const schema = content?.["application/json"]?.["schema"] as { $ref: string } | undefined;
+      if (schema === undefined) continue;
+      const name = schema.$ref.split("/").at(-1) ?? "";
+      const taken = requests[name]?.safeParse(schemas[name]?.["example"]);
+      assert.ok(taken?.success, `${method} ${path}: ${taken?.error?.message ?? name}`);
+    }
+  }
+});
+
+test("the document tells every code that the API answers with, its status and what to do", () => {
+  const { description } = document["info"] as { description: string };
+  const rows = description.matchAll(/^\| `(\w+)` \| (\d{3}) \| ([^|]+) \| ([^|]+) \|$/gm);
+  const told = [...rows].map(([, code, status, title, advice]) => [
+    code,
+    { status: Number(status), title, advice },
+  ]);
+  assert.deepEqual(Object.fromEntries(told), problems);
 });
 
 test("every reference in the OpenAPI document leads somewhere", () => {
