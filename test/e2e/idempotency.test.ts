@@ -168,18 +168,19 @@ test("an event that is refused leaves its key free", async () => {
 
 test("a server that was killed after its answer answers the same when it is there again", async () => {
   await using directory = await tempDir();
-  const options = { event: "{}", idempotencyKey: randomUUID() };
-  const answerOf = async (isFirst: boolean): Promise<string> => {
-    await using child = await startChildServer({ directory: directory.path });
+  const call = { event: "{}", idempotencyKey: randomUUID() };
+  let first: string;
+  {
+    await using killed = await startChildServer({ directory: directory.path });
     const source = "export const handler = () => crypto.randomUUID();";
-    if (isFirst) await child.client.deploy("once", { runtime: "node", code: { source } });
-    const { body } = await child.client.invoke("once", options);
-    child.kill("SIGKILL");
-    await child.ended();
-    return Buffer.from(body).toString();
-  };
-  const first = await answerOf(true);
-  assert.equal(await answerOf(false), first);
+    await killed.client.deploy("once", { runtime: "node", code: { source } });
+    first = Buffer.from((await killed.client.invoke("once", call)).body).toString();
+    killed.kill("SIGKILL");
+    await killed.ended();
+  }
+  await using restarted = await startChildServer({ directory: directory.path });
+  const second = await restarted.client.invoke("once", call);
+  assert.equal(Buffer.from(second.body).toString(), first);
 });
 
 test("a key with an event that is to be queued is refused", async () => {

@@ -17,7 +17,10 @@ export interface ServerEnd {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A server of one test as a process of its own; disposing it ends it and removes its directories. */
+/**
+ * A server of one test as a process of its own. Disposing it ends it and removes its directories.
+ * @throws on disposal, where it ended in another way than the test wanted.
+ */
 export interface ChildServer extends AsyncDisposable {
   readonly pid: number;
   readonly url: string;
@@ -51,6 +54,7 @@ export async function startChildServer(options: ChildServerOptions = {}): Promis
   stack.defer(async () => await stop(child, end));
   const url = await within(urlOf(child), "see the server listen", startTimeoutMs);
   const owned = stack.move();
+  let isToBeKilled = false;
   return {
     pid: child.pid ?? 0,
     url,
@@ -58,9 +62,17 @@ export async function startChildServer(options: ChildServerOptions = {}): Promis
     dataDir: own["RUNLET_DATA_DIR"] ?? "",
     stateDir: own["RUNLET_STATE_DIR"] ?? "",
     memory: () => memoryOf(child.pid ?? 0),
-    kill: (signal) => void child.kill(signal),
+    kill(signal): void {
+      isToBeKilled ||= signal === "SIGKILL";
+      child.kill(signal);
+    },
     ended: async () => await within(end, "see the server end", stopTimeoutMs),
-    [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
+    async [Symbol.asyncDispose](): Promise<void> {
+      await owned.disposeAsync();
+      const { code, signal } = await end;
+      if (code === 0 || (signal === "SIGKILL" && isToBeKilled)) return;
+      throw new Error(`The server of ${directory} ended with ${signal ?? `code ${code}`}`);
+    },
   };
 }
 
