@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { Client } from "../../client/client.ts";
 import { clientOf, exampleText, type ServerOptions, wholeNumber, withServer } from "../options.ts";
 import { printJson, tellMore } from "../output.ts";
 import { printEvents } from "./events.ts";
@@ -49,41 +50,49 @@ function showCommand(): Command {
 }
 
 function redriveCommand(): Command {
-  const command: Command = withServer(new Command("redrive"), [
-    "runlet dead-letters redrive ID",
-    "runlet dead-letters redrive --function hello",
-  ])
-    .description("queue one anew, or all of a function")
-    .argument("[id]", "the event")
-    .option("--function <name>", "all of this function")
-    .action(async (id: string | undefined, options: ChoiceOptions) => {
-      const chosen = choiceOf(command, id, options);
-      const client = clientOf(options);
-      const count = await ("id" in chosen
-        ? client.redrive(chosen.id).then(() => 1)
-        : client.redriveAll(chosen.name).then((answer) => answer.count));
-      if (options.json) printJson({ count });
-      else process.stdout.write(`Queued ${count} anew\n`);
-    });
-  return command;
+  return choosingCommand("redrive", {
+    description: "queue one anew, or all of a function",
+    one: async (client, id) => await client.redrive(id),
+    all: async (client, name) => await client.redriveAll(name),
+    told: (count) => `Queued ${count} anew`,
+  });
 }
 
 function purgeCommand(): Command {
-  const command: Command = withServer(new Command("purge"), [
-    "runlet dead-letters purge ID",
-    "runlet dead-letters purge --function hello",
-  ])
-    .description("remove one, or all of a function")
+  return choosingCommand("purge", {
+    description: "remove one, or all of a function",
+    one: async (client, id) => await client.removeDeadLetter(id),
+    all: async (client, name) => await client.purgeDeadLetters(name),
+    told: (count) => `Removed ${count}`,
+  });
+}
+
+interface Choosing {
+  description: string;
+  one: (client: Client, id: string) => Promise<unknown>;
+  all: (client: Client, functionName: string) => Promise<{ count: number }>;
+  told: (count: number) => string;
+}
+
+/** A command that does the same to one dead letter, or to all of a function. */
+function choosingCommand(verb: string, { description, one, all, told }: Choosing): Command {
+  const examples = [
+    `runlet dead-letters ${verb} ID`,
+    `runlet dead-letters ${verb} --function hello`,
+  ];
+  const command: Command = withServer(new Command(verb), examples)
+    .description(description)
     .argument("[id]", "the event")
     .option("--function <name>", "all of this function")
     .action(async (id: string | undefined, options: ChoiceOptions) => {
       const chosen = choiceOf(command, id, options);
       const client = clientOf(options);
-      const count = await ("id" in chosen
-        ? client.removeDeadLetter(chosen.id).then(() => 1)
-        : client.purgeDeadLetters(chosen.name).then((answer) => answer.count));
+      const count =
+        "id" in chosen
+          ? await one(client, chosen.id).then(() => 1)
+          : (await all(client, chosen.name)).count;
       if (options.json) printJson({ count });
-      else process.stdout.write(`Removed ${count}\n`);
+      else process.stdout.write(`${told(count)}\n`);
     });
   return command;
 }
