@@ -3,6 +3,7 @@ import type { Init } from "../../runtime/container/init.ts";
 import type { GuestStream } from "../../runtime/guest/guest-stream.ts";
 import type { Reply } from "../../runtime/guest/reply.ts";
 import { RunletError } from "./errors.ts";
+import { Wakeup } from "./wakeup.ts";
 
 export interface AnswerStreamOptions {
   init: Init;
@@ -26,12 +27,12 @@ export class AnswerStream {
   readonly #source: GuestStream;
   readonly #options: AnswerStreamOptions;
   readonly #pieces: Buffer[] = [];
+  readonly #wakeup = new Wakeup();
   #totalBytes = 0;
   #idleTimer: NodeJS.Timeout | undefined;
   #isIdle = false;
   #isLeft = false;
   #end: { readonly failure: Error | undefined } | undefined;
-  #wake: (() => void) | undefined;
 
   constructor(source: GuestStream, options: AnswerStreamOptions) {
     this.#source = source;
@@ -71,9 +72,7 @@ export class AnswerStream {
    */
   async next(): Promise<Buffer | undefined> {
     while (this.#pieces.length === 0 && this.#end === undefined) {
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
+      await this.#wakeup.next();
     }
     const piece = this.#pieces.shift();
     if (piece !== undefined) this.#release(piece);
@@ -84,7 +83,7 @@ export class AnswerStream {
   /** Lets the caller see the end, or the failure that it was. */
   end(failure?: Error): void {
     this.#end = { failure };
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   /** The caller is gone: what the function still writes is dropped. */
@@ -106,7 +105,7 @@ export class AnswerStream {
   #take(piece: Buffer): void {
     if (this.#isLeft) return this.#release(piece);
     this.#pieces.push(piece);
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   #release(piece: Buffer): void {

@@ -2,6 +2,7 @@ import { StringDecoder } from "node:string_decoder";
 import { nowUs } from "../../runtime/clock.ts";
 import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
 import type { FollowEvent } from "../schema/follow.ts";
+import { Wakeup } from "./wakeup.ts";
 
 /** How much may wait for a follower to take it. */
 const maxQueuedBytes = 1024 * 1024;
@@ -24,9 +25,9 @@ export class Follower implements Disposable {
   readonly #queue: FollowEvent[] = [];
   /** A character may come in two chunks. */
   readonly #decoders = new Map<string, StringDecoder>();
+  readonly #wakeup = new Wakeup();
   #queuedBytes = 0;
   #isClosed = false;
-  #wake: (() => void) | undefined;
 
   constructor(part: FollowedPart, onClose: (follower: Follower) => void) {
     this.#part = part;
@@ -36,9 +37,7 @@ export class Follower implements Disposable {
   /** The next event, as soon as there is one; undefined once there will be none. */
   async next(): Promise<FollowEvent | undefined> {
     while (this.#queue.length === 0 && !this.#isClosed) {
-      const woken = Promise.withResolvers<void>();
-      this.#wake = woken.resolve;
-      await woken.promise;
+      await this.#wakeup.next();
     }
     const event = this.#queue.shift();
     if (event !== undefined) this.#queuedBytes -= sizeOf(event);
@@ -66,7 +65,7 @@ export class Follower implements Disposable {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#onClose(this);
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   #follows({ id, functionName }: FollowedRun): boolean {
@@ -82,7 +81,7 @@ export class Follower implements Disposable {
       this.#queue.push({ type: "cut", message });
       this[Symbol.dispose]();
     }
-    this.#wake?.();
+    this.#wakeup.wake();
   }
 
   #decoderOf(key: string): StringDecoder {
