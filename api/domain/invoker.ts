@@ -1,19 +1,19 @@
+import type { Guest, GuestAnswerHead, GuestTask } from "../../runtime/guest/guest.ts";
+import type { InvokeRequest as HttpRequest } from "../../runtime/guest/messages.ts";
+import type { ImageStore } from "../../runtime/image/image-store.ts";
+import type { Machine } from "../../runtime/machine.ts";
+import type { Pool } from "../../runtime/pool/pool.ts";
+import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.ts";
+import { traceIdOf } from "../../store/trace-id.ts";
 import type { Invocation } from "../schema/invocation.ts";
-import { eventType } from "./event.ts";
 import type { AnswerStream } from "./answer-stream.ts";
+import { eventType } from "./event.ts";
 import type { Functions } from "./functions.ts";
 import { type BegunAnswer, type HandlerOutcome, runHandler } from "./handler-run.ts";
 import type { Finished, Invocations, OnRecord, RunContext } from "./invocations.ts";
 import { LogTail } from "./log-tail.ts";
 import { asFailure, invocationError } from "./outcome.ts";
-import { traceIdOf } from "../../store/trace-id.ts";
-import type { Machine } from "../../runtime/machine.ts";
-import type { Pool } from "../../runtime/pool/pool.ts";
-import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.ts";
 import { poolClassOf } from "./pool-class.ts";
-import type { Guest, GuestAnswerHead, GuestTask } from "../../runtime/guest/guest.ts";
-import type { InvokeRequest as HttpRequest } from "../../runtime/guest/messages.ts";
-import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
 import { runCommand } from "./program-run.ts";
 import type { Secrets } from "./secrets.ts";
@@ -104,11 +104,6 @@ export class Invoker {
     return version;
   }
 
-  /** As {@link invoke}, of a version that was found already. */
-  async call(version: StoredVersion, request: Call): Promise<Answer> {
-    return await this.#finish(version, request);
-  }
-
   /**
    * As {@link invoke}, but returns as soon as a streamed answer begins. Its end, and what breaks it off, is on
    * record before the stream tells it. Who does not read it to its end aborts the signal.
@@ -131,7 +126,7 @@ export class Invoker {
     };
     const settle = async (): Promise<void> => {
       try {
-        const answer = await this.#finish(version, request, onStream);
+        const answer = await this.call(version, request, onStream);
         begun.resolve(answer);
         stream?.end();
       } catch (error) {
@@ -143,7 +138,8 @@ export class Invoker {
     return await begun.promise;
   }
 
-  async #finish(
+  /** As {@link invoke}, of a version that was found already; `onStream` is told of a streamed answer's begin. */
+  async call(
     version: StoredVersion,
     request: Call,
     onStream?: RunFacts["onStream"],
