@@ -79,7 +79,10 @@ export class AliasStore {
   }
 
   /** A page of a function's aliases by name, those behind the name `after`. */
-  list(functionName: string, { limit, after = "" }: { limit: number; after?: string }): AliasRow[] {
+  list(
+    functionName: string,
+    { limit, after = "" }: { limit: number; after?: string | undefined },
+  ): AliasRow[] {
     return this.#page.all(functionName, after, limit);
   }
 

@@ -128,14 +128,14 @@ export class FunctionStore {
   }
 
   /** A page of functions by name, those behind the name `after`. */
-  list({ limit, after = "" }: { limit: number; after?: string }): FunctionRow[] {
+  list({ limit, after = "" }: { limit: number; after?: string | undefined }): FunctionRow[] {
     return this.#functions.all(after, limit).map(unflatten);
   }
 
   /** A page of versions, newest first, those older than the version `before`. */
   listVersions(
     name: string,
-    { limit, before = Number.MAX_SAFE_INTEGER }: { limit: number; before?: number },
+    { limit, before = Number.MAX_SAFE_INTEGER }: { limit: number; before?: number | undefined },
   ): FunctionVersionRow[] {
     return this.#versions.all(name, before, limit);
   }

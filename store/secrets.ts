@@ -52,7 +52,7 @@ export class SecretStore {
   }
 
   /** A page of secrets by name, those behind the name `after`. */
-  list({ limit, after = "" }: { limit: number; after?: string }): SecretRow[] {
+  list({ limit, after = "" }: { limit: number; after?: string | undefined }): SecretRow[] {
     return this.#list.all(after, limit);
   }
 

@@ -4,6 +4,7 @@ import type { AliasRow, AliasStore } from "../../store/aliases.ts";
 import type { Alias, AliasTarget } from "../schema/alias.ts";
 import { assertCondition, type Condition } from "./condition.ts";
 import { RunletError } from "./errors.ts";
+import { type Page, pageOf } from "./page.ts";
 import type { Versions } from "./versions.ts";
 
 export interface AliasesOptions {
@@ -83,15 +84,10 @@ export class Aliases {
   list(
     functionName: string,
     { limit, after }: { limit: number; after?: string | undefined },
-  ): { items: Alias[]; next?: string } {
+  ): Page<Alias> {
     this.#options.versions.find(functionName);
-    const rows = this.#options.store.list(functionName, {
-      limit: limit + 1,
-      ...(after !== undefined && { after }),
-    });
-    const items = rows.slice(0, limit).map(describe);
-    const last = items.at(-1);
-    return rows.length > limit && last ? { items, next: last.name } : { items };
+    const rows = this.#options.store.list(functionName, { limit: limit + 1, after });
+    return pageOf(rows, limit, { item: describe, cursor: ({ name }) => name });
   }
 
   /** Deletes an alias; its versions stay. @throws `not_found`, `condition_not_met`. */

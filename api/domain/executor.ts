@@ -8,6 +8,7 @@ import type { Invocations } from "./invocations.ts";
 import { invocationError, type Outcome } from "./outcome.ts";
 import type { ScratchCode } from "./ports.ts";
 import { runOnRecord } from "./program-run.ts";
+import { isUtf8 } from "./text.ts";
 
 export interface ExecutorOptions {
   invocations: Invocations;
@@ -71,7 +72,9 @@ function toResult(record: Invocation, outcome: Outcome): ExecuteResult {
   if (failure !== undefined && !isOwnEnd) throw invocationError(record, failure, outcome);
   if (!exit || !stdout || !stderr) throw new Error("A program that ran has no exit");
   const texts = [stdout.toBuffer(), stderr.toBuffer()];
-  const outputEncoding = texts.every(isUtf8) ? "utf8" : "base64";
+  // The bound may have cut a character in two: that is no reason to call text binary.
+  const isText = texts.every((bytes) => isUtf8(bytes, { mayBeCut: true }));
+  const outputEncoding = isText ? "utf8" : "base64";
   const [out = "", err = ""] = texts.map((bytes) => bytes.toString(outputEncoding));
   return {
     invocationId: record.id,
@@ -87,14 +90,4 @@ function toResult(record: Invocation, outcome: Outcome): ExecuteResult {
     queueUs: record.queueUs ?? 0,
     runUs: record.runUs ?? 0,
   };
-}
-
-/** The bound may have cut a character in two: that is no reason to call text binary. */
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
-    return true;
-  } catch {
-    return false;
-  }
 }

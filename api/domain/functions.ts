@@ -4,6 +4,7 @@ import type { Aliases } from "./aliases.ts";
 import { codeFiles } from "./code/code-input.ts";
 import { assertCondition, type Condition } from "./condition.ts";
 import { RunletError } from "./errors.ts";
+import { type Page, pageOf } from "./page.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
 import { describe, fromRow, type Versions } from "./versions.ts";
 
@@ -87,17 +88,13 @@ export class Functions {
     );
   }
 
-  list(page: { limit: number; after?: string | undefined }): {
-    items: FunctionVersion[];
-    next?: string;
-  } {
-    const rows = this.#options.store.list({
-      limit: page.limit + 1,
-      ...(page.after !== undefined && { after: page.after }),
+  /** A page by name, each function with its latest version. */
+  list({ limit, after }: { limit: number; after?: string | undefined }): Page<FunctionVersion> {
+    const rows = this.#options.store.list({ limit: limit + 1, after });
+    return pageOf(rows, limit, {
+      item: ({ latest }) => describe(fromRow(latest)),
+      cursor: ({ name }) => name,
     });
-    const items = rows.slice(0, page.limit).map((row) => describe(fromRow(row.latest)));
-    const last = items.at(-1);
-    return rows.length > page.limit && last ? { items, next: last.name } : { items };
   }
 
   /**

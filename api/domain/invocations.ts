@@ -12,6 +12,7 @@ import { RunletError } from "./errors.ts";
 import { idsFrom, newInvocationId } from "./invocation-id.ts";
 import type { OutputFeed } from "./output-feed.ts";
 import { asFailure, type Outcome } from "./outcome.ts";
+import type { Page } from "./page.ts";
 import { exitPatch, outcomePatch, toInvocation, toInvocationDetail } from "./record.ts";
 
 export interface InvocationsOptions {
@@ -118,7 +119,8 @@ export class Invocations {
     }
   }
 
-  list(filter: InvocationFilter): { items: Invocation[]; next?: string } {
+  /** A page, newest first. */
+  list(filter: InvocationFilter): Page<Invocation> {
     const { since, until, before, minDurationMs } = filter;
     const below = [before, until === undefined ? undefined : idsFrom(until)];
     const [first] = below.filter((id) => id !== undefined).sort();

@@ -10,6 +10,7 @@ import { taskDirectory } from "../../runtime/oci/spec.ts";
 import type { HandlerOutcome } from "./handler-run.ts";
 import { failureOfExit, isSuccess, type Outcome } from "./outcome.ts";
 import type { StoredVersion } from "./ports.ts";
+import { isUtf8 } from "./text.ts";
 
 export interface CommandRunOptions {
   machine: Machine;
@@ -46,7 +47,8 @@ export async function runCommand(options: CommandRunOptions): Promise<HandlerOut
   });
   if (outcome.failure !== undefined) return outcome;
   const body = result.stdout.toBuffer();
-  const contentType = isUtf8Text(body) ? "text/plain; charset=utf-8" : "application/octet-stream";
+  const isText = isUtf8(body) && !body.includes(0);
+  const contentType = isText ? "text/plain; charset=utf-8" : "application/octet-stream";
   const answer = { status: 200, contentType, headers: [], body };
   return { ...outcome, answer, answerBytes: body.length };
 }
@@ -63,12 +65,4 @@ export async function runOnRecord(
   const facts = { exit, stdout, stderr, containerId, start: "cold", runUs } as const;
   if (isSuccess(exit)) return { result, outcome: facts };
   return { result, outcome: { ...facts, failure: failureOfExit(exit, options.timeoutMs) } };
-}
-
-function isUtf8Text(bytes: Uint8Array): boolean {
-  try {
-    return !new TextDecoder("utf-8", { fatal: true }).decode(bytes).includes("\0");
-  } catch {
-    return false;
-  }
 }

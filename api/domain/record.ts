@@ -9,6 +9,7 @@ import type {
 import { traceIdOf } from "../../store/trace-id.ts";
 import type { Invocation, InvocationDetail } from "../schema/invocation.ts";
 import type { RunletError, ThrownError } from "./errors.ts";
+import { withoutNulls } from "./nulls.ts";
 import { type Outcome, statusOf } from "./outcome.ts";
 
 /** What an outcome changes in its record. */
@@ -95,14 +96,4 @@ function outputText(kept: Uint8Array | null, totalBytes: number): string {
   const droppedBytes = totalBytes - bytes.byteLength;
   const text = new TextDecoder().decode(bytes, { stream: droppedBytes > 0 });
   return droppedBytes > 0 ? text + cutMark(droppedBytes) : text;
-}
-
-type WithoutNulls<T> = { [K in keyof T as null extends T[K] ? never : K]: T[K] } & {
-  [K in keyof T as null extends T[K] ? K : never]?: Exclude<T[K], null>;
-};
-
-function withoutNulls<T extends object>(object: T): WithoutNulls<T> {
-  const kept: Partial<T> = {};
-  for (const key in object) if (object[key] !== null) kept[key] = object[key];
-  return kept as unknown as WithoutNulls<T>;
 }

@@ -3,6 +3,7 @@ import type { SecretStore } from "../../store/secrets.ts";
 import type { FunctionConfig } from "../schema/function.ts";
 import type { Secret } from "../schema/secret.ts";
 import { RunletError } from "./errors.ts";
+import { type Page, pageOf } from "./page.ts";
 import type { StoredVersion } from "./ports.ts";
 
 export interface SecretsOptions {
@@ -28,14 +29,10 @@ export class Secrets {
     for (const version of usersOf(name)) onChange(version);
   }
 
-  list(page: { limit: number; after?: string | undefined }): { items: Secret[]; next?: string } {
-    const rows = this.#options.store.list({
-      limit: page.limit + 1,
-      ...(page.after !== undefined && { after: page.after }),
-    });
-    const items = rows.slice(0, page.limit);
-    const last = items.at(-1);
-    return rows.length > page.limit && last ? { items, next: last.name } : { items };
+  /** A page by name, without the values. */
+  list({ limit, after }: { limit: number; after?: string | undefined }): Page<Secret> {
+    const rows = this.#options.store.list({ limit: limit + 1, after });
+    return pageOf(rows, limit, { item: (row) => row, cursor: ({ name }) => name });
   }
 
   /** @throws `failed_precondition` while a function names it, `not_found`. */

@@ -35,13 +35,13 @@ export class Statistics {
       sampled: isSampled,
       sinceUs: isSampled && oldestAtUs !== null ? oldestAtUs : sinceMs * 1000,
       errors: { failed, timed_out: timedOut, cancelled, lost },
-      runUs: withoutNulls(row.runUs),
-      totalUs: withoutNulls(row.totalUs),
+      runUs: percentilesOf(row.runUs),
+      totalUs: percentilesOf(row.totalUs),
       starts: { cold: share(cold), pooled: share(pooled), warm: share(warm) },
     };
   }
 }
 
-function withoutNulls({ p50, p95, p99 }: Percentiles): FunctionStatistics["runUs"] {
+function percentilesOf({ p50, p95, p99 }: Percentiles): FunctionStatistics["runUs"] {
   return p50 === null || p95 === null || p99 === null ? {} : { p50, p95, p99 };
 }

@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { FunctionStore, FunctionVersionRow } from "../../store/functions.ts";
 import { functionConfig, type FunctionVersion } from "../schema/function.ts";
 import { RunletError } from "./errors.ts";
+import { type Page, pageOf } from "./page.ts";
 import type { StoredVersion } from "./ports.ts";
 
 /** The versions of all functions, as they are read. */
@@ -32,15 +33,13 @@ export class Versions {
   list(
     name: string,
     { limit, before }: { limit: number; before?: number | undefined },
-  ): { items: FunctionVersion[]; next?: string } {
+  ): Page<FunctionVersion> {
     this.find(name);
-    const rows = this.#store.listVersions(name, {
-      limit: limit + 1,
-      ...(before !== undefined && { before }),
+    const rows = this.#store.listVersions(name, { limit: limit + 1, before });
+    return pageOf(rows, limit, {
+      item: (row) => describe(fromRow(row)),
+      cursor: ({ version }) => String(version),
     });
-    const items = rows.slice(0, limit).map((row) => describe(fromRow(row)));
-    const last = items.at(-1);
-    return rows.length > limit && last ? { items, next: String(last.version) } : { items };
   }
 
   /** Reads anew which version is the latest. */

@@ -1,7 +1,7 @@
-import { isUtf8 } from "node:buffer";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { RunletError } from "../domain/errors.ts";
 import type { Answer, Invoker } from "../domain/invoker.ts";
+import { isUtf8 } from "../domain/text.ts";
 import { type BatchItem, batchRequest, batchResult } from "../schema/batch.ts";
 import { functionReference } from "../schema/common.ts";
 import { referenceOf } from "./function-reference.ts";

@@ -3,6 +3,8 @@ import type { EventRow } from "../../../store/event-row.ts";
 import type { DeadLetter, DeadLetterFilter, Event } from "../../schema/event.ts";
 import { RunletError } from "../errors.ts";
 import type { Invocations } from "../invocations.ts";
+import type { Page } from "../page.ts";
+import { encodedText } from "../text.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { eventPage, toEvent } from "./event-view.ts";
 
@@ -24,7 +26,7 @@ export class DeadLetters {
     this.#options = options;
   }
 
-  async list(filter: DeadLetterFilter): Promise<{ items: Event[]; next?: string }> {
+  async list(filter: DeadLetterFilter): Promise<Page<Event>> {
     const { function: functionName, ...page } = filter;
     return await eventPage(this.#options.queue, { ...page, functionName, state: "dead" });
   }
@@ -32,7 +34,7 @@ export class DeadLetters {
   /** One dead letter with its event's body. @throws `not_found`. */
   async get(id: string): Promise<DeadLetter> {
     const row = await this.#find(id);
-    const { text, encoding } = textOf(row.body ?? new Uint8Array());
+    const { text, encoding } = encodedText(row.body ?? new Uint8Array());
     const invocations = this.#options.invocations.ofEvent(id);
     return { ...toEvent(row), invocations, body: text, bodyEncoding: encoding };
   }
@@ -92,12 +94,4 @@ export class DeadLetters {
 
 function missing(id: string): RunletError {
   return new RunletError("not_found", `Cannot find dead letter ${id}: no such event is dead`);
-}
-
-function textOf(body: Uint8Array): { text: string; encoding: "utf8" | "base64" } {
-  try {
-    return { text: new TextDecoder("utf-8", { fatal: true }).decode(body), encoding: "utf8" };
-  } catch {
-    return { text: Buffer.from(body).toString("base64"), encoding: "base64" };
-  }
 }

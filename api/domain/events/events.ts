@@ -6,6 +6,7 @@ import { eventType } from "../event.ts";
 import type { Functions } from "../functions.ts";
 import { newInvocationId as newEventId } from "../invocation-id.ts";
 import type { Invocations } from "../invocations.ts";
+import type { Page } from "../page.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { eventPage, toEvent } from "./event-view.ts";
 
@@ -53,7 +54,7 @@ export class Events {
     return event.id;
   }
 
-  async list(filter: EventFilter): Promise<{ items: Event[]; next?: string }> {
+  async list(filter: EventFilter): Promise<Page<Event>> {
     const { function: functionName, ...page } = filter;
     return await eventPage(this.#options.queue, { ...page, functionName });
   }

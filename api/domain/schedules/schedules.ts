@@ -8,6 +8,7 @@ import type {
 } from "../../schema/schedule.ts";
 import { RunletError } from "../errors.ts";
 import type { Functions } from "../functions.ts";
+import { type Page, pageOf } from "../page.ts";
 import { describe, describeWithEvent, eventBytes } from "./description.ts";
 import { parseExpression } from "./expression.ts";
 import type { ScheduleClock } from "./schedule-clock.ts";
@@ -68,12 +69,10 @@ export class Schedules {
     return describeWithEvent(this.#find(name));
   }
 
-  list(filter: ScheduleFilter): { items: Schedule[]; next?: string } {
-    const { limit, after, function: functionName } = filter;
+  /** A page by name. */
+  list({ limit, after, function: functionName }: ScheduleFilter): Page<Schedule> {
     const rows = this.#options.store.list({ limit: limit + 1, after, functionName });
-    const items = rows.slice(0, limit).map(describe);
-    const last = items.at(-1);
-    return rows.length > limit && last ? { items, next: last.name } : { items };
+    return pageOf(rows, limit, { item: describe, cursor: ({ name }) => name });
   }
 
   /** Deletes a schedule; events that it handed over run. @throws `not_found`. */
