@@ -1,20 +1,16 @@
-import { serve } from "@hono/node-server";
-import { once } from "node:events";
 import { mkdir } from "node:fs/promises";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { nowUs } from "../runtime/clock.ts";
 import { within } from "../runtime/deadline.ts";
-import { messageOf, RunletError } from "../runtime/errors.ts";
-import { ImageStore } from "../runtime/image/image-store.ts";
+import { messageOf } from "../runtime/errors.ts";
 import type { GuestTask } from "../runtime/guest/guest.ts";
+import { ImageStore } from "../runtime/image/image-store.ts";
 import { Machine } from "../runtime/machine.ts";
 import { Pool } from "../runtime/pool/pool.ts";
 import { Scheduler } from "../runtime/pool/scheduler.ts";
-import { nowUs } from "../runtime/clock.ts";
-import { RecordWriter } from "../store/batch.ts";
 import { AliasStore } from "../store/aliases.ts";
+import { RecordWriter } from "../store/batch.ts";
 import { CodeStore } from "../store/code-store.ts";
 import { openDatabase } from "../store/database.ts";
 import { RecordedEventQueue } from "../store/event-queue.ts";
@@ -25,32 +21,33 @@ import { InvocationStatistics } from "../store/invocation-statistics.ts";
 import { InvocationStore } from "../store/invocations.ts";
 import { loadKeyFile } from "../store/key-file.ts";
 import { lockDataDirectory } from "../store/lock.ts";
-import { SecretStore } from "../store/secrets.ts";
 import { ScheduleStore } from "../store/schedules.ts";
+import { SecretStore } from "../store/secrets.ts";
 import { createApp } from "./app.ts";
+import { codeRepository, scratchCode } from "./code-on-disk.ts";
 import { type Config, loadConfig } from "./config.ts";
+import { Aliases } from "./domain/aliases.ts";
 import { attemptEvent, dispatchPolicyOf } from "./domain/events/attempt.ts";
 import { DeadLetters } from "./domain/events/dead-letters.ts";
 import { Dispatcher } from "./domain/events/dispatcher.ts";
 import { Events } from "./domain/events/events.ts";
-import { Aliases } from "./domain/aliases.ts";
 import { Executor } from "./domain/executor.ts";
 import { Functions } from "./domain/functions.ts";
-import { checkLoad } from "./domain/load-check.ts";
 import { IdempotentInvoker } from "./domain/idempotency.ts";
-import { poolClassOf } from "./domain/pool-class.ts";
 import { Images } from "./domain/images.ts";
 import { Invocations } from "./domain/invocations.ts";
 import { Invoker } from "./domain/invoker.ts";
+import { checkLoad } from "./domain/load-check.ts";
+import { Logs } from "./domain/logs.ts";
+import { OutputFeed } from "./domain/output-feed.ts";
+import { poolClassOf } from "./domain/pool-class.ts";
 import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
 import { Schedules } from "./domain/schedules/schedules.ts";
-import { Logs } from "./domain/logs.ts";
-import { codeRepository, scratchCode } from "./code-on-disk.ts";
 import { Secrets } from "./domain/secrets.ts";
-import { OutputFeed } from "./domain/output-feed.ts";
 import { Statistics } from "./domain/statistics.ts";
 import { Stocking } from "./domain/stocking.ts";
 import { Versions } from "./domain/versions.ts";
+import { listen } from "./listener.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import type { Readiness } from "./routes/health.ts";
@@ -271,44 +268,6 @@ function readinessOf(own: Readiness, pool: Pool): Readiness {
     if (error !== undefined) return { ready: false, reason: `pool ${name}: ${error}` };
   }
   return own;
-}
-
-interface Listener {
-  readonly url: string;
-  /** Stops accepting; resolves once the last connection has ended. */
-  close(): Promise<void>;
-  /** Ends the connections that are left. */
-  cut(): void;
-}
-
-async function listen(app: ReturnType<typeof createApp>, config: Config): Promise<Listener> {
-  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }) as Server;
-  try {
-    await once(server, "listening");
-  } catch (cause) {
-    const where = `${config.host}:${config.port}`;
-    const why = isTaken(cause) ? "another program does" : messageOf(cause);
-    throw new RunletError(
-      "unavailable",
-      `Cannot listen on ${where}: ${why}. Choose another place with RUNLET_HOST and RUNLET_PORT`,
-      { cause },
-    );
-  }
-  const { address, port, family } = server.address() as AddressInfo;
-  return {
-    url: `http://${family === "IPv6" ? `[${address}]` : address}:${port}`,
-    async close(): Promise<void> {
-      const closed = once(server, "close");
-      server.close();
-      server.closeIdleConnections();
-      await closed;
-    },
-    cut: () => server.closeAllConnections(),
-  };
-}
-
-function isTaken(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "EADDRINUSE";
 }
 
 /** Lets running invocations end for a while, then cancels what is left. */
