@@ -1,6 +1,7 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { basename, extname, resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
+import { fromBufferPromise } from "yauzl";
 import type { FunctionSpecInput } from "../schema/function.ts";
 import { tarOf } from "./input.ts";
 import { languageOf } from "./language.ts";
@@ -10,7 +11,7 @@ type Runtime = FunctionSpecInput["runtime"];
 type Code = FunctionSpecInput["code"];
 
 export interface DeploymentWords {
-  /** A file or a directory. */
+  /** A file, a zip of a directory, or a directory. */
   path?: string | undefined;
   /** A program and its arguments: of the code, or of the image where there is no path. */
   command?: readonly string[] | undefined;
@@ -56,6 +57,8 @@ export async function deployment(words: DeploymentWords): Promise<Deployment> {
   }
   const project = info.isDirectory() ? await readProject(absolute) : undefined;
   const name = words.name ?? project?.name ?? functionNameOf(absolute);
+  if (info.isFile() && extname(absolute) === ".zip")
+    return { name, spec: await zipSpec(absolute, words) };
   if (!info.isDirectory()) return { name, spec: await fileSpec(absolute, words) };
   if (project === undefined) return { name, spec: await directorySpec(absolute, words) };
   return { name, spec: await projectSpec(absolute, project, words) };
@@ -94,12 +97,45 @@ async function directorySpec(
   filter = isCode,
 ): Promise<FunctionSpecInput> {
   const entries = await readdir(path);
+  const pack = async (): Promise<Buffer> =>
+    await buffer(tarOf(path, { gzip: true, portable: true, filter }));
+  return await archiveSpec({ path, entries, pack }, words);
+}
+
+async function zipSpec(path: string, words: DeploymentWords): Promise<FunctionSpecInput> {
+  const archive = await readFile(path);
+  const entries = await entriesOfZip(path, archive);
+  return await archiveSpec({ path, entries, pack: async () => archive }, words);
+}
+
+/** The names that stand at the top of a zip. */
+async function entriesOfZip(path: string, archive: Buffer): Promise<string[]> {
+  const names = new Set<string>();
+  try {
+    const zip = await fromBufferPromise(archive);
+    for await (const { fileName } of zip.eachEntry()) names.add(fileName.split("/")[0] ?? "");
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+  return [...names];
+}
+
+interface Packable {
+  path: string;
+  /** What stands at its top. */
+  entries: readonly string[];
+  pack: () => Promise<Buffer>;
+}
+
+async function archiveSpec(
+  { path, entries, pack }: Packable,
+  words: Pick<DeploymentWords, "runtime" | "command">,
+): Promise<FunctionSpecInput> {
   const runtime = runtimeOfWords(words) ?? runtimeOfEntries(entries);
   if (runtime === undefined) {
     throw new Error(`Cannot tell the runtime of ${path}: name it with --runtime`);
   }
-  const archive = await buffer(tarOf(path, { gzip: true, portable: true, filter }));
-  const code: Code = { archive: archive.toString("base64") };
+  const code: Code = { archive: (await pack()).toString("base64") };
   if (runtime === "provided") return providedSpec(words, code);
   if (runtime !== "command") return { runtime, code };
   const program = programNames.find((name) => entries.includes(name));

@@ -9,7 +9,7 @@ const codeFile = z
   })
   .openapi("CodeFile");
 
-/** Code in one of three forms: one file's text, a list of files, or a tar archive (gzip or not) as base64. */
+/** Code in one of three forms: one file's text, a list of files, or an archive as base64: a zip, or a tar (gzip or not). */
 export const code = z
   .union([
     z.strictObject({ source: z.string().min(1) }),

@@ -12,6 +12,7 @@ import {
 } from "../support/refusals.ts";
 import { smallPool, startTestServer, type TestServer } from "../support/server.ts";
 import { archiveOf } from "../support/tar.ts";
+import { type ZipEntry, zipOf } from "../support/zip.ts";
 
 const maxCodeBytes = 200_000;
 const handlerCode = { path: "index.mjs", text: "export const handler = () => 1;" };
@@ -186,6 +187,38 @@ const deployments: { what: string; body: unknown; type?: string; expected: Expec
     expected: invalid(/"index\.mjs": it is there twice/),
   },
   {
+    what: "a zip with ..",
+    body: { runtime: "node", code: zipCode(handlerCode, { path: "../evil", text: "x" }) },
+    expected: invalid(/"\.\.\/evil": it has a \.\. segment/),
+  },
+  {
+    what: "a zip with the same path twice",
+    body: { runtime: "node", code: zipCode(handlerCode, handlerCode) },
+    expected: invalid(/"index\.mjs": it is there twice/),
+  },
+  {
+    what: "a zip with a file below a symbolic link",
+    body: {
+      runtime: "node",
+      code: zipCode(
+        handlerCode,
+        { path: "d", text: ".", mode: 0o120777 },
+        { path: "d/evil", text: "x" },
+      ),
+    },
+    expected: invalid(/"d" is a file or a link/),
+  },
+  {
+    what: "a zip that unfolds to more than is allowed",
+    body: { runtime: "node", code: zipCode({ path: "a", text: "0".repeat(maxCodeBytes + 1) }) },
+    expected: tooLarge(/unfolds to more than 200000 bytes/),
+  },
+  {
+    what: "a zip that is encrypted",
+    body: { runtime: "node", code: zipCode({ ...handlerCode, isEncrypted: true }) },
+    expected: invalid(/it is encrypted/),
+  },
+  {
     what: "files with ..",
     body: { runtime: "node", code: { files: [{ path: "a/../../evil", content: "x" }] } },
     expected: invalid(/evil/),
@@ -226,6 +259,10 @@ test("code that was refused stays nowhere that a function refers to, and nothing
     await assert.rejects(stat(join(server.config.dataDir, path)), { code: "ENOENT" });
   }
 });
+
+function zipCode(...entries: readonly ZipEntry[]): { archive: string } {
+  return { archive: zipOf(...entries).toString("base64") };
+}
 
 function node(source: string): { runtime: "node"; code: { source: string } } {
   return { runtime: "node", code: { source } };

@@ -6,6 +6,7 @@ import type { ExecuteRequestInput, ExecuteResult } from "../../api/schema/execut
 import { nothingLeft } from "../support/sandboxes.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { archiveOf } from "../support/tar.ts";
+import { zipOf } from "../support/zip.ts";
 
 let server: TestServer;
 before(async () => {
@@ -105,6 +106,21 @@ const cases: Case[] = [
         { path: "data/file", text: "linked" },
         { path: "data/link", type: "2", link: "file" },
       ),
+    },
+    expected: { stdout: "linked" },
+  },
+  {
+    what: "a zip",
+    request: {
+      runtime: "bash",
+      code: {
+        archive: zipOf(
+          { path: "main.sh", text: "./tool < data/link" },
+          { path: "tool", text: "#!/bin/sh\ncat", mode: 0o100755 },
+          { path: "data/file", text: "linked" },
+          { path: "data/link", text: "file", mode: 0o120777 },
+        ).toString("base64"),
+      },
     },
     expected: { stdout: "linked" },
   },

@@ -35,6 +35,7 @@ const examples = [
   "runlet deploy hello.mjs",
   "runlet deploy ./my-function    # what its runlet.json says, where it has one",
   "runlet deploy ./my-function --name greet --env STAGE=test --timeout-ms 5000",
+  "runlet deploy report.zip",
   "runlet deploy --name upper -- tr a-z A-Z",
   "runlet deploy site.mjs --public",
   "runlet deploy ./tools --name report -- bash report.sh --short",
@@ -44,9 +45,12 @@ const examples = [
 /** `runlet deploy`. */
 export function deployCommand(): TrailingCommand {
   const command = new TrailingCommand("deploy")
-    .description("deploy a file or a directory as a function, or a command after --")
+    .description("deploy a file, a directory or a zip of one as a function, or a command after --")
     .usage("[options] [path] [-- command...]")
-    .argument("[path]", "a file or a directory; without one, the command is one of the image")
+    .argument(
+      "[path]",
+      "a file, a directory or a zip; without one, the command is one of the image",
+    )
     .option("--name <name>", "name of the function; from the path by default")
     .addOption(
       new Option("--runtime <runtime>", "guessed from the code by default").choices([

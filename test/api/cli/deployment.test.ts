@@ -6,6 +6,7 @@ import { deployment, type DeploymentWords } from "../../../api/cli/deployment.ts
 import { readArchive } from "../../../api/domain/code/archive.ts";
 import type { FunctionSpecInput } from "../../../api/schema/function.ts";
 import { tempDir } from "../../support/temp-dir.ts";
+import { zipOf } from "../../support/zip.ts";
 
 interface Case {
   what: string;
@@ -135,6 +136,19 @@ test("a directory goes as an archive of its files, without .git", async () => {
   assert.deepEqual(await pathsIn(spec), ["index.mjs", "lib/b.mjs"]);
 });
 
+test("a zip goes as it is, under the runtime of what stands at its top", async () => {
+  await using dir = await tempDir();
+  const zip = zipOf(
+    { path: "lib/tool.py", text: "" },
+    { path: "index.mjs", text: "x" },
+    { path: "README", text: "" },
+  );
+  await writeFile(dir.file("my code.zip"), zip);
+  const { name, spec } = await deployment({ path: dir.file("my code.zip") });
+  assert.deepEqual({ name, runtime: spec.runtime }, { name: "my-code", runtime: "node" });
+  assert.deepEqual(spec.code, { archive: zip.toString("base64") });
+});
+
 const project = JSON.stringify({
   name: "greet",
   runtime: "python",
@@ -187,6 +201,12 @@ test("a project's own files are no part of its code", async () => {
 const refused: { what: string; files: Record<string, string>; path: string; said: RegExp }[] = [
   { what: "nothing", files: {}, path: "none", said: /no such file or directory/ },
   { what: "a text", files: { a: "text" }, path: "a", said: /Cannot tell the runtime/ },
+  {
+    what: "a text as a zip",
+    files: { "a.zip": "text" },
+    path: "a.zip",
+    said: /Cannot read .*a\.zip/,
+  },
   {
     what: "a directory of texts",
     files: { "d/a": "" },

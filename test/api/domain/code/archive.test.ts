@@ -95,7 +95,7 @@ for (const { what, archive } of unreadable) {
   test(`${what} is no archive`, async () => {
     await assert.rejects(readArchive(archive, limits), {
       code: "invalid_argument",
-      message: /Cannot read the code archive: .*Expected a tar file, gzip or not/,
+      message: /Cannot read the code archive: .*Expected a zip file, or a tar file, gzip or not/,
     });
   });
 }
