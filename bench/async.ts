@@ -74,7 +74,7 @@ async function throughQueue({ client }: Server, { signal }: Context): Promise<nu
 /** Waits until every event has ended: what is left of one window must not slow the next. */
 async function drained({ client }: Server, { signal }: Context): Promise<void> {
   const isEmpty = async (): Promise<true | undefined> => {
-    for (const state of ["queued", "running"]) {
+    for (const state of ["queued", "running"] as const) {
       if ((await client.events({ state, limit: 1 })).items.length > 0) return undefined;
     }
     return true;

@@ -27,9 +27,12 @@ export class Connection {
 
   /** What a path answers as JSON. */
   async get<T>(path: string, query: Query = {}): Promise<T> {
-    return await this.read(
-      await this.send(withQuery(path, query), { method: "GET", timeoutMs: quickTimeoutMs }),
-    );
+    return await this.ask(withQuery(path, query), { method: "GET", timeoutMs: quickTimeoutMs });
+  }
+
+  /** What a request is answered with as JSON. */
+  async ask<T>(path: string, options: SendOptions): Promise<T> {
+    return await this.read(await this.send(path, options));
   }
 
   /** Deletes what a path names. */

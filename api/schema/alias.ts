@@ -6,29 +6,30 @@ export const aliasName = functionName
   .regex(/\D/, { error: "expected a name that is not only digits: those name a version" })
   .openapi({ example: "live" });
 
-/** Where an alias sends calls. */
-export const aliasTarget = z
-  .strictObject({
-    version: versionNumber,
-    second: z
-      .strictObject({
-        version: versionNumber,
-        weight: z.number().min(0).max(1).openapi({ description: "Its share of the calls" }),
-      })
-      .optional()
-      .openapi({ description: "Another version, which a share of the calls goes to" }),
-    description: z.string().max(256).default(""),
-  })
-  .openapi("AliasTarget", {
-    example: { version: 3, second: { version: 4, weight: 0.1 }, description: "4 on trial" },
-  });
+const target = {
+  version: versionNumber,
+  second: z
+    .strictObject({
+      version: versionNumber,
+      weight: z.number().min(0).max(1).openapi({ description: "Its share of the calls" }),
+    })
+    .optional()
+    .openapi({ description: "Another version, which a share of the calls goes to" }),
+  description: z.string().max(256).default(""),
+};
 
-export const newAlias = aliasTarget
-  .extend({ name: aliasName })
+/** Where an alias sends calls. */
+export const aliasTarget = z.strictObject(target).openapi("AliasTarget", {
+  example: { version: 3, second: { version: 4, weight: 0.1 }, description: "4 on trial" },
+});
+
+export const newAlias = z
+  .strictObject({ ...target, name: aliasName })
   .openapi("NewAlias", { example: { name: "live", version: 3 } });
 
-export const alias = aliasTarget
-  .extend({
+export const alias = z
+  .object({
+    ...target,
     functionName,
     name: aliasName,
     description: z.string(),

@@ -80,4 +80,4 @@ export function pageOf<T extends z.ZodType>(
   return z.object({ items: z.array(items), next: z.string().optional() });
 }
 
-export const pageLimit = z.coerce.number().int().min(1).max(200).default(50);
+export const pageLimit = z.coerce.number<number>().int().min(1).max(200).default(50);

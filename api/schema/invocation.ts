@@ -86,7 +86,7 @@ export const invocationFilter = z.object({
   traceId: traceId.optional(),
   since: moment.optional(),
   until: moment.optional(),
-  minDurationMs: z.coerce.number().int().min(0).max(86_400_000).optional().openapi({
+  minDurationMs: z.coerce.number<number>().int().min(0).max(86_400_000).optional().openapi({
     description: "Only runs that took so long or longer",
   }),
   limit: pageLimit,
@@ -96,3 +96,4 @@ export const invocationFilter = z.object({
 export type Invocation = z.infer<typeof invocation>;
 export type InvocationDetail = z.infer<typeof invocationDetail>;
 export type InvocationFilter = z.infer<typeof invocationFilter>;
+export type InvocationQuery = z.input<typeof invocationFilter>;

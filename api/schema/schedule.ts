@@ -91,3 +91,4 @@ export type ScheduleSpecInput = z.input<typeof scheduleSpec>;
 export type Schedule = z.infer<typeof schedule>;
 export type ScheduleDetail = z.infer<typeof scheduleDetail>;
 export type ScheduleFilter = z.infer<typeof scheduleFilter>;
+export type ScheduleQuery = z.input<typeof scheduleFilter>;

@@ -135,7 +135,7 @@ test("events are listed by function and state, page by page", async () => {
     ids.push((await server.client.invokeAsync("listed")).eventId);
   }
   for (const id of ids) await eventIn(server.client, id, "succeeded");
-  const filter = { function: "listed", state: "succeeded", limit: 2 };
+  const filter = { function: "listed", state: "succeeded" as const, limit: 2 };
   const page = await server.client.events(filter);
   assert.deepEqual(
     page.items.map(({ id }) => id),

@@ -6,7 +6,7 @@ import { printJson, printTable, tellMore } from "../output.ts";
 
 interface ListOptions extends ServerOptions {
   function?: string;
-  state?: string;
+  state?: Event["state"];
   limit: number;
   before?: string;
 }

@@ -1,21 +1,10 @@
 import { Command, Option } from "commander";
-import type { Invocation } from "../../schema/invocation.ts";
+import type { Invocation, InvocationQuery } from "../../schema/invocation.ts";
 import { duration, endOf, moment } from "../format.ts";
 import { clientOf, exampleText, type ServerOptions, wholeNumber, withServer } from "../options.ts";
 import { printJson, printTable, tellMore } from "../output.ts";
 
-interface ListOptions extends ServerOptions {
-  function?: string;
-  status?: string;
-  reason?: string;
-  kind?: string;
-  since?: string;
-  until?: string;
-  minDurationMs?: number;
-  traceId?: string;
-  limit: number;
-  before?: string;
-}
+type ListOptions = ServerOptions & InvocationQuery;
 
 const statuses: readonly Invocation["status"][] = [
   "queued",

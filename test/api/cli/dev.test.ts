@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { after, test } from "node:test";
+import type { Invocation } from "../../../api/schema/invocation.ts";
 import { poll } from "../../../runtime/deadline.ts";
 import { startTestServer } from "../../support/server.ts";
 import { tempDir, type TempDir } from "../../support/temp-dir.ts";
@@ -123,7 +124,7 @@ async function project(name: string): Promise<TempDir> {
   return dir;
 }
 
-async function slowOne(status: string): Promise<true | undefined> {
+async function slowOne(status: Invocation["status"]): Promise<true | undefined> {
   const { items } = await server.client.invocations({ function: "slow", status });
   return items.length > 0 ? true : undefined;
 }

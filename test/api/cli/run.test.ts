@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
+import type { Invocation } from "../../../api/schema/invocation.ts";
 import { poll } from "../../../runtime/deadline.ts";
 import { startTestServer } from "../../support/server.ts";
 import { tempDir } from "../../support/temp-dir.ts";
@@ -115,6 +116,6 @@ test("Ctrl-C ends the run in the sandbox too", async () => {
   await poll("see it cancelled", probe, { timeoutMs: 30_000 });
 });
 
-async function newest(status: string): Promise<string | undefined> {
+async function newest(status: Invocation["status"]): Promise<string | undefined> {
   return (await server.client.invocations({ status, limit: 1 })).items[0]?.id;
 }

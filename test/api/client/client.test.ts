@@ -113,7 +113,7 @@ const refused: { what: string; code: string; call: () => Promise<unknown> }[] = 
   {
     what: "invocations",
     code: "invalid_argument",
-    call: () => client.invocations({ status: "x" }),
+    call: () => client.invocations({ traceId: "x" }),
   },
   { what: "deploy", code: "invalid_argument", call: () => client.deploy("a", { runtime: "node" }) },
   { what: "execute", code: "invalid_argument", call: () => client.execute({ runtime: "node" }) },

@@ -1,0 +1,62 @@
+import type { BatchResult } from "../schema/batch.ts";
+import type { AcceptedEvent } from "../schema/event.ts";
+import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
+import {
+  headOf,
+  type InvokeAnswer,
+  type InvokeOptions,
+  postEvent,
+  type StreamedAnswer,
+} from "./invoke.ts";
+import { Methods } from "./methods.ts";
+import { asJson, pathOf, withQuery } from "./request.ts";
+
+/** How a client has code run. */
+export class CallMethods extends Methods {
+  /** Invokes a function and waits for its whole answer. */
+  async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
+    const { body, ...head } = await this.invokeStream(name, options);
+    const whole = await this.connection.body(new Response(body).arrayBuffer());
+    return { ...head, body: new Uint8Array(whole) };
+  }
+
+  /** Invokes a function and waits for the beginning of its answer. */
+  async invokeStream(name: string, options: InvokeOptions = {}): Promise<StreamedAnswer> {
+    const { idempotencyKey } = options;
+    const response = await postEvent(this.connection, name, options, {
+      ...(idempotencyKey !== undefined && { "idempotency-key": `"${idempotencyKey}"` }),
+    });
+    return { ...headOf(response), body: response.body ?? new Blob([]).stream() };
+  }
+
+  /** Invokes a function with up to 100 events, each by itself; a failure of one is in its place. */
+  async invokeBatch(
+    name: string,
+    events: readonly unknown[],
+    options: Pick<InvokeOptions, "qualifier" | "signal"> = {},
+  ): Promise<BatchResult> {
+    const { qualifier, signal } = options;
+    const path = withQuery(pathOf("functions", name, "batch"), { qualifier });
+    return await this.connection.ask(path, { ...asJson("POST", { events }), signal });
+  }
+
+  /** Queues an event for a function and answers its id once it is durable. */
+  async invokeAsync(name: string, options: InvokeOptions = {}): Promise<AcceptedEvent> {
+    return await this.connection.read(
+      await postEvent(this.connection, name, options, { prefer: "respond-async" }),
+    );
+  }
+
+  /** Has everything checked that an invocation needs, without running it; answers the version that would run. */
+  async checkInvoke(name: string, options: InvokeOptions = {}): Promise<number> {
+    const { headers } = await postEvent(this.connection, name, options, {
+      "runlet-dry-run": "true",
+    });
+    return Number(headers.get("runlet-function-version"));
+  }
+
+  /** Runs a snippet or files once. */
+  async execute(request: ExecuteRequestInput, signal?: AbortSignal): Promise<ExecuteResult> {
+    return await this.connection.ask(pathOf("execute"), { ...asJson("POST", request), signal });
+  }
+}
