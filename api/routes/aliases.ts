@@ -3,7 +3,8 @@ import type { Aliases } from "../domain/aliases.ts";
 import { alias, aliasName, aliasPage, aliasTarget, newAlias } from "../schema/alias.ts";
 import { functionName, pageLimit } from "../schema/common.ts";
 import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 
 const ofFunction = z.object({ name: functionName });
 const params = ofFunction.extend({ alias: aliasName });
@@ -11,36 +12,53 @@ const params = ofFunction.extend({ alias: aliasName });
 const create = createRoute({
   method: "post",
   path: "/{name}/aliases",
+  operationId: "createAlias",
+  tags: ["aliases"],
   summary: "Create an alias of a function",
   request: {
     params: ofFunction,
     body: { content: { "application/json": { schema: newAlias } }, required: true },
   },
-  responses: { 201: jsonAnswer(alias, "The new alias"), ...problemAnswers },
+  responses: {
+    201: jsonAnswer(alias, "The new alias"),
+    ...problemAnswers("invalid_argument", "not_found", "already_exists", "payload_too_large"),
+  },
 });
 
 const list = createRoute({
   method: "get",
   path: "/{name}/aliases",
+  operationId: "listAliases",
+  tags: ["aliases"],
   summary: "List a function's aliases by name",
   request: {
     params: ofFunction,
     query: z.object({ limit: pageLimit, after: aliasName.optional() }),
   },
-  responses: { 200: jsonAnswer(aliasPage, "A page of aliases"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(aliasPage, "A page of aliases"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const get = createRoute({
   method: "get",
   path: "/{name}/aliases/{alias}",
+  operationId: "getAlias",
+  tags: ["aliases"],
   summary: "Show an alias; its revision id is its ETag",
   request: { params },
-  responses: { 200: jsonAnswer(alias, "The alias"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(alias, "The alias"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const put = createRoute({
   method: "put",
   path: "/{name}/aliases/{alias}",
+  operationId: "putAlias",
+  tags: ["aliases"],
   summary: "Set where an alias sends calls; creates it if there is none",
   request: {
     params,
@@ -50,16 +68,21 @@ const put = createRoute({
   responses: {
     200: jsonAnswer(alias, "The alias as it is now"),
     201: jsonAnswer(alias, "The new alias"),
-    ...problemAnswers,
+    ...problemAnswers("invalid_argument", "not_found", "condition_not_met", "payload_too_large"),
   },
 });
 
 const remove = createRoute({
   method: "delete",
   path: "/{name}/aliases/{alias}",
+  operationId: "deleteAlias",
+  tags: ["aliases"],
   summary: "Delete an alias; its versions stay",
   request: { params, headers: deletionHeaders },
-  responses: { 204: { description: "Deleted" }, ...problemAnswers },
+  responses: {
+    204: { description: "Deleted" },
+    ...problemAnswers("invalid_argument", "not_found", "condition_not_met"),
+  },
 });
 
 /** `/v1/functions/{name}/aliases`. */

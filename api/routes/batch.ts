@@ -5,7 +5,8 @@ import { isUtf8 } from "../domain/text.ts";
 import { type BatchItem, batchRequest, batchResult } from "../schema/batch.ts";
 import { functionReference } from "../schema/common.ts";
 import { referenceOf } from "./function-reference.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 import { problemOf } from "./problem.ts";
 
 /** The largest answer of one event: all of them are in memory at once. */
@@ -14,6 +15,8 @@ const maxAnswerBytes = 1024 * 1024;
 const batch = createRoute({
   method: "post",
   path: "/{name}/batch",
+  operationId: "invokeBatch",
+  tags: ["invocations"],
   summary: "Invoke a function with up to 100 events and wait for all answers",
   description:
     "Each event is an invocation of its own, within the function's usual bounds: one that fails or finds no room does not hold up the others. An answer of more than 1 MiB counts as payload_too_large.",
@@ -24,7 +27,7 @@ const batch = createRoute({
   },
   responses: {
     200: jsonAnswer(batchResult, "What each event came to, in the order of the events"),
-    ...problemAnswers,
+    ...problemAnswers("invalid_argument", "not_found", "payload_too_large"),
   },
 });
 

@@ -9,58 +9,89 @@ import {
   eventCount,
   eventPage,
 } from "../schema/event.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 
 const params = z.object({ id: eventId });
 
 const list = createRoute({
   method: "get",
   path: "/",
+  operationId: "listDeadLetters",
+  tags: ["dead letters"],
   summary: "List events that were given up, newest first",
   request: { query: deadLetterFilter },
-  responses: { 200: jsonAnswer(eventPage, "A page of events"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(eventPage, "A page of events"),
+    ...problemAnswers("invalid_argument"),
+  },
 });
 
 const get = createRoute({
   method: "get",
   path: "/{id}",
+  operationId: "getDeadLetter",
+  tags: ["dead letters"],
   summary: "Show an event that was given up, with its body and its last error",
   request: { params },
-  responses: { 200: jsonAnswer(deadLetter, "The event"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(deadLetter, "The event"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const redriveAll = createRoute({
   method: "post",
   path: "/redrive",
+  operationId: "redriveDeadLetters",
+  tags: ["dead letters"],
   summary: "Queue all events of a function anew that were given up",
   request: {
     body: { content: { "application/json": { schema: deadLettersOf } }, required: true },
   },
-  responses: { 200: jsonAnswer(eventCount, "How many there were"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(eventCount, "How many there were"),
+    ...problemAnswers("invalid_argument"),
+  },
 });
 
 const redrive = createRoute({
   method: "post",
   path: "/{id}/redrive",
+  operationId: "redriveDeadLetter",
+  tags: ["dead letters"],
   summary: "Queue an event anew that was given up: its attempts and its age begin again",
   request: { params },
-  responses: { 200: jsonAnswer(event, "The event, queued"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(event, "The event, queued"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const remove = createRoute({
   method: "delete",
   path: "/{id}",
+  operationId: "deleteDeadLetter",
+  tags: ["dead letters"],
   summary: "Remove an event that was given up",
   request: { params },
-  responses: { 204: { description: "Removed" }, ...problemAnswers },
+  responses: {
+    204: { description: "Removed" },
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const purge = createRoute({
   method: "delete",
   path: "/",
+  operationId: "purgeDeadLetters",
+  tags: ["dead letters"],
   summary: "Remove all events of a function that were given up",
   request: { query: deadLettersOf },
-  responses: { 200: jsonAnswer(eventCount, "How many there were"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(eventCount, "How many there were"),
+    ...problemAnswers("invalid_argument"),
+  },
 });
 
 /** `/v1/dead-letters`. */

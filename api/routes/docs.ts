@@ -1,7 +1,8 @@
 import { readFile } from "node:fs/promises";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { RunletError } from "../domain/errors.ts";
-import { createRouter, problemAnswers } from "./openapi.ts";
+import { createRouter } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 
 const page = `<!doctype html>
 <html lang="en">
@@ -59,20 +60,30 @@ const headers = {
 const show = createRoute({
   method: "get",
   path: "/",
+  operationId: "showDocs",
+  tags: ["server"],
   summary: "Read this document in a browser",
   responses: {
-    200: { content: { "text/html": { schema: z.string() } }, description: "The page" },
+    200: {
+      content: { "text/html": { schema: z.string(), example: "<!doctype html>" } },
+      description: "The page",
+    },
   },
 });
 
 const asset = createRoute({
   method: "get",
   path: "/{file}",
+  operationId: "getDocsFile",
+  tags: ["server"],
   summary: "A script, a style or an image of the page",
   request: { params: z.object({ file: z.string().max(64) }) },
   responses: {
-    200: { content: { "*/*": { schema: z.unknown() } }, description: "The file" },
-    ...problemAnswers,
+    200: {
+      content: { "*/*": { schema: z.unknown(), example: "The bytes of the file" } },
+      description: "The file",
+    },
+    ...problemAnswers("invalid_argument", "not_found"),
   },
 });
 

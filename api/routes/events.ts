@@ -2,32 +2,48 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Events } from "../domain/events/events.ts";
 import { eventId } from "../schema/common.ts";
 import { eventDetail, eventFilter, eventPage } from "../schema/event.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 
 const params = z.object({ id: eventId });
 
 const list = createRoute({
   method: "get",
   path: "/",
+  operationId: "listEvents",
+  tags: ["events"],
   summary: "List events that were accepted, newest first",
   request: { query: eventFilter },
-  responses: { 200: jsonAnswer(eventPage, "A page of events"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(eventPage, "A page of events"),
+    ...problemAnswers("invalid_argument"),
+  },
 });
 
 const get = createRoute({
   method: "get",
   path: "/{id}",
+  operationId: "getEvent",
+  tags: ["events"],
   summary: "Show one event with its invocations; one that succeeded is kept for a day",
   request: { params },
-  responses: { 200: jsonAnswer(eventDetail, "The event"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(eventDetail, "The event"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const cancel = createRoute({
   method: "delete",
   path: "/{id}",
+  operationId: "cancelEvent",
+  tags: ["events"],
   summary: "Cancel an event that waits: it is removed",
   request: { params },
-  responses: { 204: { description: "Removed" }, ...problemAnswers },
+  responses: {
+    204: { description: "Removed" },
+    ...problemAnswers("invalid_argument", "not_found", "failed_precondition"),
+  },
 });
 
 /** `/v1/events`. */

@@ -2,18 +2,33 @@ import { createRoute, type OpenAPIHono } from "@hono/zod-openapi";
 import type { Executor } from "../domain/executor.ts";
 import { traceIdOfParent } from "../domain/trace.ts";
 import { executeRequest, executeResult } from "../schema/execute.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 
 const execute = createRoute({
   method: "post",
   path: "/",
+  operationId: "execute",
+  tags: ["execute"],
   summary: "Run a snippet or files once in a fresh container",
   description:
     "The answer is 200 however the program ended: its exit code, signal and reason are in the body.",
   request: {
     body: { content: { "application/json": { schema: executeRequest } }, required: true },
   },
-  responses: { 200: jsonAnswer(executeResult, "How it ended, and its output"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(executeResult, "How it ended, and its output"),
+    ...problemAnswers(
+      "invalid_argument",
+      "not_found",
+      "payload_too_large",
+      "resource_exhausted",
+      "cancelled",
+      "runtime_failed",
+      "unavailable",
+      "deadline_exceeded",
+    ),
+  },
 });
 
 /** `/v1/execute`. */

@@ -7,7 +7,7 @@ import { traceIdOfParent } from "../domain/trace.ts";
 import { allowReading, isPreflight, preflightAnswer } from "./cors.ts";
 import { functionAddress, httpRequest } from "./http-request.ts";
 import { type NodeEnv, respond } from "./respond.ts";
-import { problemAnswers } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 import { problemResponse } from "./problem.ts";
 
 /** The methods that the OpenAPI document has a word for, though any is taken. */
@@ -72,6 +72,13 @@ function withoutInside(error: unknown): unknown {
   return new InvocationError(told, { invocationId, traceId });
 }
 
+/** Methods of which a request has a body. */
+const bodied: readonly string[] = ["put", "post", "patch"];
+
+function anything(example: string): { "*/*": { schema: z.ZodType; example: string } } {
+  return { "*/*": { schema: z.unknown(), example } };
+}
+
 /** A route that takes any method has no definition of its own in OpenAPI: each method stands for itself. */
 function describe(router: OpenAPIHono<NodeEnv>): void {
   const target = z.string().openapi({ param: { name: "target", in: "path" }, example: "hello:3" });
@@ -79,21 +86,42 @@ function describe(router: OpenAPIHono<NodeEnv>): void {
   for (const method of describedMethods) {
     const common = {
       method,
+      tags: ["function URLs"],
       summary: "Have a public function answer an HTTP request",
       description:
         "`target` is a function's name, with `:` and a version's number after it where it is not the latest. Method, path, query, headers and body go to the function as they come.",
-      responses: { 200: { description: "The function's own answer" }, ...problemAnswers },
+      responses: {
+        200: { description: "The function's own answer", content: anything("Hello, Ada") },
+        ...problemAnswers(
+          "permission_denied",
+          "not_found",
+          "failed_precondition",
+          "payload_too_large",
+          "resource_exhausted",
+          "cancelled",
+          "runtime_failed",
+          "function_error",
+          "protocol_violation",
+          "unavailable",
+          "function_timeout",
+          "deadline_exceeded",
+        ),
+      },
     };
+    const body = { body: { content: anything("name=Ada"), required: false } };
+    const request = bodied.includes(method) ? body : {};
     const registry = router.openAPIRegistry;
     registry.registerPath({
       ...common,
+      operationId: `${method}FunctionUrl`,
       path: "/{target}",
-      request: { params: z.object({ target }) },
+      request: { ...request, params: z.object({ target }) },
     });
     registry.registerPath({
       ...common,
+      operationId: `${method}FunctionUrlPath`,
       path: "/{target}/{path}",
-      request: { params: z.object({ target, path }) },
+      request: { ...request, params: z.object({ target, path }) },
     });
   }
 }

@@ -3,13 +3,16 @@ import type { Functions } from "../domain/functions.ts";
 import { functionName, pageLimit } from "../schema/common.ts";
 import { deployCheck, functionPage, functionSpec, functionVersion } from "../schema/function.ts";
 import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 
 const params = z.object({ name: functionName });
 
 const put = createRoute({
   method: "put",
   path: "/{name}",
+  operationId: "deployFunction",
+  tags: ["functions"],
   summary: "Deploy a function: a new version, checked by loading it once",
   request: {
     params,
@@ -20,36 +23,62 @@ const put = createRoute({
   responses: {
     200: jsonAnswer(functionVersion, "Nothing differs from the latest version"),
     201: jsonAnswer(functionVersion, "The new version"),
-    ...problemAnswers,
+    ...problemAnswers(
+      "invalid_argument",
+      "not_found",
+      "condition_not_met",
+      "failed_precondition",
+      "payload_too_large",
+      "cancelled",
+      "runtime_failed",
+      "resource_exhausted",
+      "unavailable",
+      "deadline_exceeded",
+    ),
   },
 });
 
 const get = createRoute({
   method: "get",
   path: "/{name}",
+  operationId: "getFunction",
+  tags: ["functions"],
   summary: "Show a function's latest version, or the one asked for",
   request: {
     params,
     query: z.object({ version: z.coerce.number().int().positive().optional() }),
   },
-  responses: { 200: jsonAnswer(functionVersion, "The version"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(functionVersion, "The version"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const list = createRoute({
   method: "get",
   path: "/",
+  operationId: "listFunctions",
+  tags: ["functions"],
   summary: "List functions by name, each with its latest version",
   request: { query: z.object({ limit: pageLimit, after: functionName.optional() }) },
-  responses: { 200: jsonAnswer(functionPage, "A page of functions"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(functionPage, "A page of functions"),
+    ...problemAnswers("invalid_argument"),
+  },
 });
 
 const remove = createRoute({
   method: "delete",
   path: "/{name}",
+  operationId: "deleteFunction",
+  tags: ["functions"],
   summary:
     "Delete a function with all its versions and aliases, unless a schedule names it; its invocations stay on record",
   request: { params, headers: deletionHeaders },
-  responses: { 204: { description: "Deleted" }, ...problemAnswers },
+  responses: {
+    204: { description: "Deleted" },
+    ...problemAnswers("invalid_argument", "not_found", "failed_precondition", "condition_not_met"),
+  },
 });
 
 /** `/v1/functions` without the invocations. */

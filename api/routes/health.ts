@@ -8,20 +8,28 @@ export interface Readiness {
   readonly reason?: string | undefined;
 }
 
+const alive = z
+  .object({ status: z.literal("ok") })
+  .openapi("Health", { example: { status: "ok" } });
+
 const health = createRoute({
   method: "get",
   path: "/healthz",
+  operationId: "getHealth",
+  tags: ["server"],
   summary: "Is the process alive",
-  responses: { 200: jsonAnswer(z.object({ status: z.literal("ok") }), "It is") },
+  responses: { 200: jsonAnswer(alive, "It is") },
 });
 
 const readiness = z
-  .object({ ready: z.boolean(), reason: z.string().optional() })
-  .openapi("Readiness");
+  .object({ ready: z.boolean(), reason: z.string().optional().openapi({ description: "Why not" }) })
+  .openapi("Readiness", { example: { ready: true } });
 
 const ready = createRoute({
   method: "get",
   path: "/readyz",
+  operationId: "getReadiness",
+  tags: ["server"],
   summary: "Are invocations taken",
   responses: { 200: jsonAnswer(readiness, "They are"), 503: jsonAnswer(readiness, "Not now") },
 });
@@ -29,9 +37,14 @@ const ready = createRoute({
 const metrics = createRoute({
   method: "get",
   path: "/metrics",
+  operationId: "getMetrics",
+  tags: ["server"],
   summary: "Counters, gauges and histograms for Prometheus",
   responses: {
-    200: { content: { "text/plain": { schema: z.string() } }, description: "Text exposition" },
+    200: {
+      content: { "text/plain": { schema: z.string(), example: "runlet_invocations_running 2\n" } },
+      description: "Text exposition",
+    },
   },
 });
 

@@ -1,8 +1,9 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { stream } from "hono/streaming";
 import type { Images } from "../domain/images.ts";
-import { image, imageList, type ImageProgress } from "../schema/image.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { image, imageLine, imageList, type ImageProgress } from "../schema/image.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 import { problemOf } from "./problem.ts";
 
 const params = z.object({ name: z.string().min(1).max(63) });
@@ -10,39 +11,56 @@ const params = z.object({ name: z.string().min(1).max(63) });
 const list = createRoute({
   method: "get",
   path: "/",
+  operationId: "listImages",
+  tags: ["images"],
   summary: "List images",
-  responses: { 200: jsonAnswer(imageList, "All images"), ...problemAnswers },
+  responses: { 200: jsonAnswer(imageList, "All images"), ...problemAnswers() },
 });
 
 const get = createRoute({
   method: "get",
   path: "/{name}",
+  operationId: "getImage",
+  tags: ["images"],
   summary: "Show one image",
   request: { params },
-  responses: { 200: jsonAnswer(image, "The image"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(image, "The image"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const remove = createRoute({
   method: "delete",
   path: "/{name}",
+  operationId: "deleteImage",
+  tags: ["images"],
   summary: "Remove an image that was added",
   request: { params },
-  responses: { 204: { description: "Removed" }, ...problemAnswers },
+  responses: {
+    204: { description: "Removed" },
+    ...problemAnswers("invalid_argument", "not_found", "failed_precondition"),
+  },
 });
 
 const add = createRoute({
   method: "put",
   path: "/{name}",
+  operationId: "putImage",
+  tags: ["images"],
   summary: "Add an image from a root file system as tar, or from an OCI archive",
   description:
     "The answer is newline-delimited JSON: lines of progress, then `{image}` or `{problem}` as the last one.",
   request: {
     params,
-    body: { content: { "application/x-tar": { schema: z.unknown() } }, required: true },
+    body: {
+      content: { "application/x-tar": { schema: z.unknown(), example: "The bytes of a tar file" } },
+      required: true,
+    },
   },
   responses: {
-    200: { content: { "application/x-ndjson": { schema: z.unknown() } }, description: "Progress" },
-    ...problemAnswers,
+    200: { content: { "application/x-ndjson": { schema: imageLine } }, description: "Progress" },
+    ...problemAnswers("invalid_argument"),
   },
 });
 

@@ -8,13 +8,16 @@ import { acceptedEvent } from "../schema/event.ts";
 import { idempotencyKeyOf, invokeHeaders, isDryRun, wantsLogTail } from "./invoke-headers.ts";
 import { functionReference } from "../schema/common.ts";
 import { referenceOf } from "./function-reference.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 import { prefersAsync } from "./prefer.ts";
 import { type NodeEnv, respond } from "./respond.ts";
 
 const invoke = createRoute({
   method: "post",
   path: "/{name}/invocations",
+  operationId: "invokeFunction",
+  tags: ["invocations"],
   summary: "Invoke a function and wait for its answer, or not",
   description:
     "The body is the event: JSON, text or bytes, as its content type says. With `Prefer: respond-async` the answer is 202 once the event is durable. Else it is the function's own, with its content type and, from a fetch-style handler, its status and headers. A handler that streams is answered as it writes, and where it fails in the middle, the body is broken off; with an idempotency key its answer comes as a whole.",
@@ -22,7 +25,10 @@ const invoke = createRoute({
   request: {
     params: z.object({ name: functionReference }),
     query: z.object({ qualifier: z.string().max(64).optional() }),
-    body: { content: { "*/*": { schema: z.unknown() } }, required: false },
+    body: {
+      content: { "*/*": { schema: z.unknown(), example: { name: "Ada" } } },
+      required: false,
+    },
   },
   responses: {
     200: {
@@ -35,14 +41,28 @@ const invoke = createRoute({
         "Runlet-Log-Tail": z.string().optional(),
         "Server-Timing": z.string(),
       }),
-      content: { "*/*": { schema: z.unknown() } },
+      content: { "*/*": { schema: z.unknown(), example: { hello: "Ada" } } },
     },
     202: {
       ...jsonAnswer(acceptedEvent, "The event is queued"),
       headers: z.object({ "Preference-Applied": z.string(), Location: z.string() }),
     },
     204: { description: "All was well with a dry run, or the function's answer has no body" },
-    ...problemAnswers,
+    ...problemAnswers(
+      "invalid_argument",
+      "not_found",
+      "failed_precondition",
+      "payload_too_large",
+      "idempotency_key_reused",
+      "resource_exhausted",
+      "cancelled",
+      "runtime_failed",
+      "function_error",
+      "protocol_violation",
+      "unavailable",
+      "function_timeout",
+      "deadline_exceeded",
+    ),
   },
 });
 

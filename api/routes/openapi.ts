@@ -1,7 +1,6 @@
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import type { Env } from "hono";
 import packageJson from "../../package.json" with { type: "json" };
-import { problem } from "../schema/problem.ts";
 import { problems, validationProblem } from "./problem.ts";
 
 /** A router whose requests are checked by their schemas, with problems as answers. */
@@ -20,18 +19,6 @@ export function jsonAnswer<T extends z.ZodType>(
   return { content: { "application/json": { schema } }, description };
 }
 
-/** The answers that any route may give beside its own. */
-export const problemAnswers = {
-  "4XX": {
-    content: { "application/problem+json": { schema: problem } },
-    description: "The request could not be served; `code` tells why",
-  },
-  "5XX": {
-    content: { "application/problem+json": { schema: problem } },
-    description: "The function or Runlet failed; `code` tells which",
-  },
-} as const;
-
 const description = `Functions and code sandboxes, each in its own gVisor container.
 
 Errors are \`application/problem+json\` with a stable \`code\`:
@@ -43,6 +30,22 @@ ${Object.entries(problems)
   .join("\n")}
 `;
 
+/** What the operations are about. */
+const tags = {
+  functions: "Deployed code: immutable versions, and what they come to",
+  aliases: "Names for versions of a function",
+  invocations: "Calls of functions, each on record",
+  logs: "Output as it comes",
+  execute: "Code that is run once, without a deployment",
+  events: "Calls that nobody waits for",
+  "dead letters": "Events that were given up",
+  schedules: "Events at set times",
+  secrets: "Values that functions are given and nobody reads back",
+  images: "Root file systems of containers",
+  "function URLs": "HTTP as it comes, to public functions",
+  server: "The server itself",
+};
+
 /** Serves the OpenAPI document of all routes mounted on `app` at /openapi.json. */
 export function describeApi(app: OpenAPIHono): void {
   app.doc31("/openapi.json", {
@@ -52,5 +55,6 @@ export function describeApi(app: OpenAPIHono): void {
       version: packageJson.version,
       description,
     },
+    tags: Object.entries(tags).map(([name, about]) => ({ name, description: about })),
   });
 }

@@ -3,13 +3,16 @@ import type { Schedules } from "../domain/schedules/schedules.ts";
 import { scheduleName } from "../schema/common.ts";
 import { acceptedEvent } from "../schema/event.ts";
 import { scheduleDetail, scheduleFilter, schedulePage, scheduleSpec } from "../schema/schedule.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 
 const params = z.object({ name: scheduleName });
 
 const put = createRoute({
   method: "put",
   path: "/{name}",
+  operationId: "putSchedule",
+  tags: ["schedules"],
   summary: "Make a schedule, or replace what it says",
   request: {
     params,
@@ -18,53 +21,80 @@ const put = createRoute({
   responses: {
     200: jsonAnswer(scheduleDetail, "The schedule, which was there before"),
     201: jsonAnswer(scheduleDetail, "The new schedule"),
-    ...problemAnswers,
+    ...problemAnswers("invalid_argument", "not_found", "condition_not_met", "payload_too_large"),
   },
 });
 
 const get = createRoute({
   method: "get",
   path: "/{name}",
+  operationId: "getSchedule",
+  tags: ["schedules"],
   summary: "Show a schedule with its event and its next due times",
   request: { params },
-  responses: { 200: jsonAnswer(scheduleDetail, "The schedule"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(scheduleDetail, "The schedule"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const list = createRoute({
   method: "get",
   path: "/",
+  operationId: "listSchedules",
+  tags: ["schedules"],
   summary: "List schedules by name",
   request: { query: scheduleFilter },
-  responses: { 200: jsonAnswer(schedulePage, "A page of schedules"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(schedulePage, "A page of schedules"),
+    ...problemAnswers("invalid_argument"),
+  },
 });
 
 const remove = createRoute({
   method: "delete",
   path: "/{name}",
+  operationId: "deleteSchedule",
+  tags: ["schedules"],
   summary: "Delete a schedule; events that it handed over run",
   request: { params },
-  responses: { 204: { description: "Deleted" }, ...problemAnswers },
+  responses: {
+    204: { description: "Deleted" },
+    ...problemAnswers("invalid_argument", "not_found", "condition_not_met"),
+  },
 });
 
 const pause = createRoute({
   method: "post",
   path: "/{name}/pause",
+  operationId: "pauseSchedule",
+  tags: ["schedules"],
   summary: "Let due times pass without a run",
   request: { params },
-  responses: { 200: jsonAnswer(scheduleDetail, "The paused schedule"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(scheduleDetail, "The paused schedule"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const resume = createRoute({
   method: "post",
   path: "/{name}/resume",
+  operationId: "resumeSchedule",
+  tags: ["schedules"],
   summary: "Let a paused schedule come due again",
   request: { params },
-  responses: { 200: jsonAnswer(scheduleDetail, "The active schedule"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(scheduleDetail, "The active schedule"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const run = createRoute({
   method: "post",
   path: "/{name}/run",
+  operationId: "runSchedule",
+  tags: ["schedules"],
   summary: "Run a schedule now, beside its due times",
   request: { params },
   responses: {
@@ -72,7 +102,7 @@ const run = createRoute({
       ...jsonAnswer(acceptedEvent, "The event is queued"),
       headers: z.object({ Location: z.string() }),
     },
-    ...problemAnswers,
+    ...problemAnswers("invalid_argument", "not_found", "payload_too_large"),
   },
 });
 

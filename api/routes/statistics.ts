@@ -2,14 +2,20 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Statistics } from "../domain/statistics.ts";
 import { functionName } from "../schema/common.ts";
 import { functionStatistics, statisticsQuery } from "../schema/statistics.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 
 const get = createRoute({
   method: "get",
   path: "/{name}/statistics",
+  operationId: "getStatistics",
+  tags: ["functions"],
   summary: "Show what a function's latest invocations come to: errors, times, starts",
   request: { params: z.object({ name: functionName }), query: statisticsQuery },
-  responses: { 200: jsonAnswer(functionStatistics, "The figures"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(functionStatistics, "The figures"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 /** `/v1/functions/{name}/statistics`. */

@@ -3,13 +3,16 @@ import type { Functions } from "../domain/functions.ts";
 import type { Versions } from "../domain/versions.ts";
 import { functionName, pageLimit, versionNumber } from "../schema/common.ts";
 import { functionPage } from "../schema/function.ts";
-import { createRouter, jsonAnswer, problemAnswers } from "./openapi.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
 
 const typedVersion = z.coerce.number().pipe(versionNumber);
 
 const list = createRoute({
   method: "get",
   path: "/{name}/versions",
+  operationId: "listVersions",
+  tags: ["functions"],
   summary: "List a function's versions, newest first",
   request: {
     params: z.object({ name: functionName }),
@@ -21,17 +24,25 @@ const list = createRoute({
       }),
     }),
   },
-  responses: { 200: jsonAnswer(functionPage, "A page of versions"), ...problemAnswers },
+  responses: {
+    200: jsonAnswer(functionPage, "A page of versions"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
 });
 
 const remove = createRoute({
   method: "delete",
   path: "/{name}/versions/{version}",
+  operationId: "deleteVersion",
+  tags: ["functions"],
   summary: "Delete a version that is not the latest and that no alias names",
   request: {
     params: z.object({ name: functionName, version: typedVersion.openapi({ type: "integer" }) }),
   },
-  responses: { 204: { description: "Deleted" }, ...problemAnswers },
+  responses: {
+    204: { description: "Deleted" },
+    ...problemAnswers("invalid_argument", "not_found", "failed_precondition"),
+  },
 });
 
 /** `/v1/functions/{name}/versions`. */

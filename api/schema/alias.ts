@@ -27,6 +27,17 @@ export const newAlias = z
   .strictObject({ ...target, name: aliasName })
   .openapi("NewAlias", { example: { name: "live", version: 3 } });
 
+const aliasExample = {
+  functionName: "hello",
+  name: "live",
+  version: 3,
+  second: { version: 4, weight: 0.1 },
+  description: "4 on trial",
+  revisionId: "55192cbb-01d7-402e-acdf-e901b834542b",
+  createdAtUs: 1769860800000000,
+  updatedAtUs: 1769860800000000,
+};
+
 export const alias = z
   .object({
     ...target,
@@ -37,9 +48,9 @@ export const alias = z
     createdAtUs: momentUs,
     updatedAtUs: momentUs,
   })
-  .openapi("Alias");
+  .openapi("Alias", { example: aliasExample });
 
-export const aliasPage = pageOf(alias).openapi("AliasPage");
+export const aliasPage = pageOf(alias).openapi("AliasPage", { example: { items: [aliasExample] } });
 
 export type Alias = z.infer<typeof alias>;
 export type AliasTarget = z.infer<typeof aliasTarget>;

@@ -20,7 +20,18 @@ const batchItem = z
   })
   .openapi("BatchItem");
 
-export const batchResult = z.object({ items: z.array(batchItem) }).openapi("BatchResult");
+export const batchResult = z.object({ items: z.array(batchItem) }).openapi("BatchResult", {
+  example: {
+    items: [
+      {
+        invocationId: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+        status: 200,
+        contentType: "application/json",
+        answer: { hello: "Ada" },
+      },
+    ],
+  },
+});
 
 export type BatchItem = z.infer<typeof batchItem>;
 export type BatchResult = z.infer<typeof batchResult>;

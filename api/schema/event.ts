@@ -13,16 +13,35 @@ import { invocation } from "./invocation.ts";
 const eventState = z.enum(["queued", "running", "succeeded", "dead"]).openapi("EventState");
 
 /** What the acceptance of an event is answered with. */
-export const acceptedEvent = z.object({ eventId }).openapi("AcceptedEvent");
+export const acceptedEvent = z
+  .object({ eventId })
+  .openapi("AcceptedEvent", { example: { eventId: "019a3c1e-6e10-7a1b-9c2d-3e4f5a6b7c8d" } });
+
+const eventExample = {
+  id: "019a3c1e-6e10-7a1b-9c2d-3e4f5a6b7c8d",
+  functionName: "hello",
+  contentType: "application/json",
+  bodyBytes: 15,
+  source: "api",
+  traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+  state: "dead" as const,
+  attempts: 3,
+  acceptedAtUs: 1769860800000000,
+  endedAtUs: 1769860980000000,
+  condition: "RetriesExhausted" as const,
+  error: { code: "function_error", message: "Function failed: Error: broken" },
+};
 
 /** An event that was accepted for a function, as a list shows it. */
 export const event = z
   .object({
     id: eventId,
     functionName,
-    qualifier: z.string().optional(),
+    qualifier: z.string().optional().openapi({
+      description: "The alias or the version that the caller named, if any",
+    }),
     contentType: z.string().optional(),
-    bodyBytes: z.number().int(),
+    bodyBytes: z.number().int().openapi({ description: "Size of the event" }),
     source: z.string().openapi({ description: "Who handed it in", example: "api" }),
     traceId,
     state: eventState,
@@ -39,24 +58,44 @@ export const event = z
       description: "Of the last attempt that did not succeed",
     }),
   })
-  .openapi("Event");
+  .openapi("Event", { example: eventExample });
 
 const eventInvocation = invocation
   .pick({ status: true, attempt: true, queuedAtUs: true, finishedAtUs: true })
   .extend({ invocationId })
   .openapi("EventInvocation");
 
+const detailExample = {
+  ...eventExample,
+  invocations: [
+    {
+      invocationId: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+      status: "failed" as const,
+      attempt: 3,
+      queuedAtUs: 1769860979000000,
+      finishedAtUs: 1769860980000000,
+    },
+  ],
+};
+
 /** An event with the invocations that were made for it, oldest first. */
 export const eventDetail = event
   .extend({ invocations: z.array(eventInvocation) })
-  .openapi("EventDetail");
+  .openapi("EventDetail", { example: detailExample });
 
 /** An event that was given up, with its body. */
 export const deadLetter = eventDetail
-  .extend({ body: z.string(), bodyEncoding: z.enum(["utf8", "base64"]) })
-  .openapi("DeadLetter");
+  .extend({
+    body: z.string(),
+    bodyEncoding: z
+      .enum(["utf8", "base64"])
+      .openapi({ description: "base64 where the body is not valid UTF-8" }),
+  })
+  .openapi("DeadLetter", {
+    example: { ...detailExample, body: '{"name": "Ada"}', bodyEncoding: "utf8" },
+  });
 
-export const eventPage = pageOf(event).openapi("EventPage");
+export const eventPage = pageOf(event).openapi("EventPage", { example: { items: [eventExample] } });
 
 export const eventFilter = z.object({
   function: functionName.optional(),
@@ -73,7 +112,9 @@ export const deadLettersOf = z
   .openapi("DeadLettersOf", { example: { function: "hello" } });
 
 /** How many events something was done to. */
-export const eventCount = z.object({ count: z.number().int() }).openapi("EventCount");
+export const eventCount = z
+  .object({ count: z.number().int() })
+  .openapi("EventCount", { example: { count: 2 } });
 
 export type AcceptedEvent = z.infer<typeof acceptedEvent>;
 export type Event = z.infer<typeof event>;

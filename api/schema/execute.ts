@@ -15,8 +15,12 @@ export const executeRequest = z
         "The file to run; by default the only one, or the first that is named main or index",
     }),
     command: functionConfig.shape.command,
-    args: z.array(z.string().max(65_536)).max(1000).default([]),
-    stdin: z.string().default(""),
+    args: z
+      .array(z.string().max(65_536))
+      .max(1000)
+      .default([])
+      .openapi({ description: "Arguments of the program" }),
+    stdin: z.string().default("").openapi({ description: "What the program reads" }),
     stdinEncoding: z.enum(["utf8", "base64"]).default("utf8"),
     image: functionConfig.shape.image,
     env: environment.default({}),
@@ -44,20 +48,34 @@ export const executeResult = z
   .object({
     invocationId,
     traceId,
-    exitCode: z.number().int(),
-    exitSignal: z.string().optional(),
+    exitCode: z.number().int().openapi({ description: "128 + n where signal n ended it" }),
+    exitSignal: z.string().optional().openapi({ example: "SIGKILL" }),
     exitReason,
     stdout: z.string(),
     stderr: z.string(),
     outputEncoding: z.enum(["utf8", "base64"]).openapi({
       description: "base64 where stdout or stderr is not valid UTF-8",
     }),
-    stdoutTruncated: z.boolean(),
+    stdoutTruncated: z.boolean().openapi({ description: "There was more than outputBytes" }),
     stderrTruncated: z.boolean(),
-    queueUs: z.number().int(),
-    runUs: z.number().int(),
+    queueUs: z.number().int().openapi({ description: "How long it waited for room, microseconds" }),
+    runUs: z.number().int().openapi({ description: "How long it ran, microseconds" }),
   })
-  .openapi("ExecuteResult");
+  .openapi("ExecuteResult", {
+    example: {
+      invocationId: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+      traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+      exitCode: 0,
+      exitReason: "exited",
+      stdout: "42\n",
+      stderr: "",
+      outputEncoding: "utf8",
+      stdoutTruncated: false,
+      stderrTruncated: false,
+      queueUs: 206,
+      runUs: 130_448,
+    },
+  });
 
 export type ExecuteRequest = z.infer<typeof executeRequest>;
 export type ExecuteRequestInput = z.input<typeof executeRequest>;

@@ -13,8 +13,19 @@ export const followEvent = z
       atUs: z.number().int().openapi({ description: "Microseconds since the epoch" }),
     }),
     z.object({ type: z.literal("end"), invocationId, status: invocationStatus }),
-    z.object({ type: z.literal("cut"), message: z.string() }),
+    z.object({
+      type: z.literal("cut"),
+      message: z.string().openapi({ description: "Why there is no more to follow" }),
+    }),
   ])
-  .openapi("FollowEvent");
+  .openapi("FollowEvent", {
+    example: {
+      type: "output",
+      invocationId: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+      stream: "stdout",
+      text: "greeting Ada\n",
+      atUs: 1769860800000000,
+    },
+  });
 
 export type FollowEvent = z.infer<typeof followEvent>;

@@ -4,6 +4,7 @@ import { code } from "./code.ts";
 import {
   environment,
   functionName,
+  momentUs,
   pageOf,
   revisionId,
   runtimeName,
@@ -115,17 +116,28 @@ export const deployCheck = z.enum(["true", "false"]).default("true").openapi({
     "false: the code counts without having been loaded; if it does not load, the next invocation fails",
 });
 
+const versionExample = {
+  ...functionConfig.parse({ runtime: "node", handler: "index.handler" }),
+  name: "hello",
+  version: 3,
+  revisionId: "55192cbb-01d7-402e-acdf-e901b834542b",
+  codeDigest: "626cf8c1bbab2494d806eba4d6d3afcbaf2a850a9495b0a4e79b5ad6f56fa9d3",
+  createdAtUs: 1769860800000000,
+};
+
 export const functionVersion = functionConfig
   .extend({
     name: functionName,
     version: versionNumber,
     revisionId,
     codeDigest: z.string().optional().openapi({ description: "SHA-256 over the code's files" }),
-    createdAtUs: z.number().int(),
+    createdAtUs: momentUs,
   })
-  .openapi("FunctionVersion");
+  .openapi("FunctionVersion", { example: versionExample });
 
-export const functionPage = pageOf(functionVersion).openapi("FunctionPage");
+export const functionPage = pageOf(functionVersion).openapi("FunctionPage", {
+  example: { items: [versionExample] },
+});
 
 export type FunctionConfig = z.infer<typeof functionConfig>;
 export type FunctionSpec = z.infer<typeof functionSpec>;

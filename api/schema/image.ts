@@ -1,23 +1,41 @@
 import { z } from "@hono/zod-openapi";
+import { problem } from "./problem.ts";
+
+const imageExample = {
+  name: "default",
+  digest: "bc924f092d61511b7d556ec9418ac7f8a7476a58c3b4346039a2116a9aa413ae",
+  kind: "erofs" as const,
+  sizeBytes: 195_608_576,
+  createdAtMs: 1769860800000,
+};
 
 export const image = z
   .object({
     name: z.string(),
-    digest: z.string(),
-    kind: z.enum(["erofs", "host"]),
+    digest: z.string().openapi({ description: "SHA-256 of its content" }),
+    kind: z.enum(["erofs", "host"]).openapi({
+      description: "erofs: a file of its own. host: the programs of the host, seen read-only",
+    }),
     sizeBytes: z.number().int(),
-    createdAtMs: z.number().int(),
+    createdAtMs: z.number().int().openapi({ description: "Milliseconds since the epoch" }),
   })
-  .openapi("Image");
+  .openapi("Image", { example: imageExample });
 
-export const imageList = z.object({ items: z.array(image) }).openapi("ImageList");
+export const imageList = z
+  .object({ items: z.array(image) })
+  .openapi("ImageList", { example: { items: [imageExample] } });
 
-/** One line of the answer to an upload: progress, then either the image or a problem. */
-export const imageProgress = z.object({
-  phase: z.string(),
+/** How far an upload has come. */
+const imageProgress = z.object({
+  phase: z.string().openapi({ example: "packing" }),
   doneBytes: z.number().int(),
   totalBytes: z.number().int().optional(),
 });
+
+/** One line of the answer to an upload: progress, then either the image or a problem. */
+export const imageLine = z
+  .union([z.object({ progress: imageProgress }), z.object({ image }), z.object({ problem })])
+  .openapi("ImageLine", { example: { progress: { phase: "received", doneBytes: 2048 } } });
 
 export type Image = z.infer<typeof image>;
 export type ImageProgress = z.infer<typeof imageProgress>;

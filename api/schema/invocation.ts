@@ -20,7 +20,40 @@ export const exitReason = z
   .enum(["exited", "signaled", "timeout", "oom", "cancelled", "lost", "failed"])
   .openapi("ExitReason");
 
-const duration = z.number().int().openapi({ description: "Microseconds" });
+function took(what: string): z.ZodOptional<z.ZodNumber> {
+  return z
+    .number()
+    .int()
+    .optional()
+    .openapi({ description: `${what}, microseconds` });
+}
+
+const invocationExample = {
+  id: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+  kind: "invoke" as const,
+  functionName: "hello",
+  functionVersion: 3,
+  qualifier: "live",
+  traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+  runtime: "node",
+  image: "default",
+  status: "succeeded" as const,
+  start: "pooled" as const,
+  containerId: "rlt-80fda9e2cdf4c541",
+  queuedAtUs: 1769860800000000,
+  startedAtUs: 1769860800000085,
+  finishedAtUs: 1769860800001800,
+  queueUs: 85,
+  takeUs: 420,
+  runUs: 1_273,
+  recordUs: 106,
+  eventBytes: 15,
+  answerBytes: 15,
+  stdoutBytes: 13,
+  stdoutTruncated: false,
+  stderrBytes: 0,
+  stderrTruncated: false,
+};
 
 /** One call of a function or one execution of a snippet, as a list shows it. */
 export const invocation = z
@@ -41,17 +74,19 @@ export const invocation = z
     exitCode: z.number().int().optional().openapi({
       description: "Of the container's first process; absent while it has not ended",
     }),
-    exitSignal: z.string().optional(),
+    exitSignal: z.string().optional().openapi({ example: "SIGKILL" }),
     exitReason: exitReason.optional(),
     queuedAtUs: momentUs,
     startedAtUs: momentUs.optional(),
     finishedAtUs: momentUs.optional(),
-    exitedAtUs: momentUs.optional(),
-    queueUs: duration.optional(),
-    takeUs: duration.optional(),
-    initUs: duration.optional(),
-    runUs: duration.optional(),
-    recordUs: duration.optional(),
+    exitedAtUs: momentUs.optional().openapi({
+      description: "When the container's first process ended, microseconds since the epoch",
+    }),
+    queueUs: took("How long it waited for room"),
+    takeUs: took("How long it took to get a container"),
+    initUs: took("How long the function took to load, where it was not loaded yet"),
+    runUs: took("How long the function ran"),
+    recordUs: took("How long it took to write the record"),
     eventBytes: z.number().int().optional(),
     answerBytes: z.number().int().optional(),
     error: z
@@ -63,20 +98,24 @@ export const invocation = z
       })
       .optional(),
     eventId: eventId.optional().openapi({ description: "The event that this is an attempt at" }),
-    attempt: z.number().int().optional(),
+    attempt: z.number().int().optional().openapi({ description: "Which attempt, from 1" }),
     stdoutBytes: z.number().int(),
     stdoutTruncated: z.boolean(),
     stderrBytes: z.number().int(),
     stderrTruncated: z.boolean(),
   })
-  .openapi("Invocation");
+  .openapi("Invocation", { example: invocationExample });
 
 /** An invocation with its output. */
 export const invocationDetail = invocation
   .extend({ stdout: z.string(), stderr: z.string() })
-  .openapi("InvocationDetail");
+  .openapi("InvocationDetail", {
+    example: { ...invocationExample, stdout: "greeting Ada\n", stderr: "" },
+  });
 
-export const invocationPage = pageOf(invocation).openapi("InvocationPage");
+export const invocationPage = pageOf(invocation).openapi("InvocationPage", {
+  example: { items: [invocationExample], next: invocationExample.id },
+});
 
 export const invocationFilter = z.object({
   function: functionName.optional(),

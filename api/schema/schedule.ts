@@ -42,6 +42,21 @@ export const scheduleSpec = z
     },
   });
 
+const scheduleExample = {
+  name: "nightly",
+  function: "hello",
+  qualifier: "live",
+  expression: "30 2 * * *",
+  timeZone: "Europe/Berlin",
+  contentType: "application/json",
+  missedRuns: "skip" as const,
+  state: "active" as const,
+  revision: 1,
+  nextAtUs: [1769909400000000, 1769995800000000],
+  createdAtUs: 1769860800000000,
+  updatedAtUs: 1769860800000000,
+};
+
 /** A schedule as a list shows it. */
 export const schedule = z
   .object({
@@ -73,12 +88,16 @@ export const schedule = z
     createdAtUs: momentUs,
     updatedAtUs: momentUs,
   })
-  .openapi("Schedule");
+  .openapi("Schedule", { example: scheduleExample });
 
 /** A schedule with its event. */
-export const scheduleDetail = schedule.extend({ event }).openapi("ScheduleDetail");
+export const scheduleDetail = schedule.extend({ event }).openapi("ScheduleDetail", {
+  example: { ...scheduleExample, event: { name: "Ada" } },
+});
 
-export const schedulePage = pageOf(schedule).openapi("SchedulePage");
+export const schedulePage = pageOf(schedule).openapi("SchedulePage", {
+  example: { items: [scheduleExample] },
+});
 
 export const scheduleFilter = z.object({
   function: functionName.optional(),

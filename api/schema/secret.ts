@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { pageOf } from "./common.ts";
+import { momentUs, pageOf } from "./common.ts";
 
 /** Name of a secret. */
 export const secretName = z
@@ -25,11 +25,15 @@ export const secretValue = z
 export const secret = z
   .object({
     name: secretName,
-    createdAtUs: z.number().int(),
-    updatedAtUs: z.number().int(),
+    createdAtUs: momentUs,
+    updatedAtUs: momentUs,
   })
   .openapi("Secret");
 
-export const secretPage = pageOf(secret).openapi("SecretPage");
+export const secretPage = pageOf(secret).openapi("SecretPage", {
+  example: {
+    items: [{ name: "database-url", createdAtUs: 1769860800000000, updatedAtUs: 1769860800000000 }],
+  },
+});
 
 export type Secret = z.infer<typeof secret>;

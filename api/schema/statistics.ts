@@ -15,7 +15,7 @@ const share = z.number().min(0).max(1);
 export const functionStatistics = z
   .object({
     functionName,
-    windowMs: z.number().int(),
+    windowMs: z.number().int().openapi({ description: "How far back was looked" }),
     count: z.number().int().openapi({ description: "How many invocations the figures are of" }),
     sampled: z.boolean().openapi({
       description: "There were more: the figures are of the newest ones, down to sinceUs",
@@ -35,7 +35,19 @@ export const functionStatistics = z
       description: "Shares of those that got a container; all 0 where none did",
     }),
   })
-  .openapi("FunctionStatistics");
+  .openapi("FunctionStatistics", {
+    example: {
+      functionName: "hello",
+      windowMs: 3_600_000,
+      count: 240,
+      sampled: false,
+      sinceUs: 1769860800000000,
+      errors: { failed: 2, timed_out: 0, cancelled: 1, lost: 0 },
+      runUs: { p50: 1_273, p95: 3_414, p99: 6_120 },
+      totalUs: { p50: 1_506, p95: 4_168, p99: 8_364 },
+      starts: { cold: 0.1, pooled: 0.9, warm: 0 },
+    },
+  });
 
 /** What the figures are asked for with. */
 export const statisticsQuery = z.object({

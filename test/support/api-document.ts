@@ -8,11 +8,15 @@ export interface Parameter {
   readonly in: "path" | "query" | "header";
 }
 
-interface Media {
+export interface Media {
   readonly schema?: Json;
+  readonly example?: unknown;
+  readonly examples?: Readonly<Record<string, { readonly value: unknown }>>;
 }
 
 export interface Operation {
+  readonly operationId?: string;
+  readonly tags?: readonly string[];
   readonly parameters?: readonly Parameter[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
@@ -21,6 +25,7 @@ export interface Operation {
 }
 
 interface Document {
+  readonly tags: readonly { readonly name: string }[];
   readonly components: { readonly schemas: Readonly<Record<string, Json>> };
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
 }
@@ -29,6 +34,9 @@ interface Document {
 export class ApiDocument {
   /** Each operation by its method and path, such as `GET /v1/functions/{name}`. */
   readonly operations: ReadonlyMap<string, Operation>;
+  /** What the operations may be about. */
+  readonly tags: readonly string[];
+  readonly #schemas: Readonly<Record<string, Json>>;
   readonly #ajv = new Ajv2020({ allErrors: true, strictTypes: false });
 
   constructor(document: unknown) {
@@ -36,7 +44,9 @@ export class ApiDocument {
     (formats as unknown as (ajv: Ajv2020) => void)(this.#ajv);
     this.#ajv.addKeyword("example");
     const text = JSON.stringify(document).replaceAll("#/components/schemas/", "");
-    const { paths, components } = JSON.parse(text) as Document;
+    const { paths, components, tags } = JSON.parse(text) as Document;
+    this.tags = tags.map(({ name }) => name);
+    this.#schemas = components.schemas;
     for (const [name, schema] of Object.entries(components.schemas)) {
       // Others may be made of it: it is closed where it is referred to.
       this.#ajv.addSchema(closing(schema, true) as Json, name);
@@ -59,6 +69,13 @@ export class ApiDocument {
       return of === method && new RegExp(`^${pattern}$`).test(path);
     });
     return fitting.toSorted((a, b) => a.split("{").length - b.split("{").length)[0];
+  }
+
+  /** The examples of a body: its own, or the one of its schema. */
+  examplesOf({ example, examples, schema }: Media): unknown[] {
+    if (examples !== undefined) return Object.values(examples).map(({ value }) => value);
+    const own = example ?? this.#schemas[String(schema?.["$ref"])]?.["example"];
+    return own === undefined ? [] : [own];
   }
 
   /** What is wrong with a value of a body; nothing, or a line for each breach. */

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { after, suite, test } from "node:test";
 import { Client } from "../../../api/client/client.ts";
+import type { Problem } from "../../../api/schema/problem.ts";
 import { poll } from "../../../runtime/deadline.ts";
 import { tarOf } from "../../runtime/image/archives.ts";
-import { ApiDocument, type Operation } from "../../support/api-document.ts";
+import { ApiDocument, type Media, type Operation } from "../../support/api-document.ts";
 import { eventIn } from "../../support/events.ts";
 import { problemOf } from "../../support/problem.ts";
 import { type Exchange, startRecordingProxy } from "../../support/recording-proxy.ts";
@@ -228,7 +229,15 @@ function answerBreaches({ status, headers, chunks }: Exchange, { responses }: Op
   if (response.content === undefined) return text === "" ? [] : ["answers with no body"];
   const media = response.content[type] ?? response.content["*/*"];
   if (media === undefined) return [`does not answer with ${type}`];
-  return valuesIn(type, text).flatMap((value) => document.breaches(media, value));
+  const values = valuesIn(type, text);
+  const unnamed = type === "application/problem+json" ? undocumented(media, values) : [];
+  return [...unnamed, ...values.flatMap((value) => document.breaches(media, value))];
+}
+
+/** The codes that an operation is not documented with. */
+function undocumented({ examples = {} }: Media, problems: readonly unknown[]): string[] {
+  const codes = problems.map((problem) => (problem as Problem).code);
+  return codes.filter((each) => !(each in examples)).map((each) => `has no problem ${each}`);
 }
 
 function valuesIn(type: string, text: string): unknown[] {
