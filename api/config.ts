@@ -28,6 +28,20 @@ const environment = z.object({
   RUNLET_MAX_ASYNC_EVENT_BYTES: count.default(mebibyte),
   RUNLET_MAX_STREAM_BYTES: count.default(200 * mebibyte),
   RUNLET_MAX_CODE_BYTES: count.default(50 * mebibyte),
+  RUNLET_BUILD_HOSTS: z
+    .string()
+    .default("")
+    .transform((text) => text.split(",").map((host) => host.trim().toLowerCase()))
+    .transform((hosts) => hosts.filter((host) => host !== ""))
+    .refine((hosts) => hosts.every((host) => /^[\w.-]+(?::\d{1,5})?$/.test(host)), {
+      error:
+        "expected names of hosts, each with a port behind a colon or without, and commas between",
+    }),
+  RUNLET_NPM_REGISTRY: z.url({ protocol: /^https?$/ }).optional(),
+  RUNLET_PIP_INDEX_URL: z.url({ protocol: /^https?$/ }).optional(),
+  RUNLET_BUILD_TIMEOUT_MS: count.max(900_000).default(240_000),
+  RUNLET_BUILD_MEMORY_BYTES: count.min(128 * mebibyte).default(1024 * mebibyte),
+  RUNLET_BUILD_MAX_BYTES: count.max(60 * mebibyte).default(60 * mebibyte),
   RUNLET_SHUTDOWN_TIMEOUT_MS: count.default(10_000),
   RUNLET_LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
@@ -63,8 +77,21 @@ export interface Config {
   /** Bound of an answer that is streamed. */
   readonly maxStreamBytes: number;
   readonly maxCodeBytes: number;
+  /** What dependencies of code are installed with. */
+  readonly build: BuildConfig;
   readonly shutdownTimeoutMs: number;
   readonly logLevel: string;
+}
+
+/** How dependencies of code are installed. */
+export interface BuildConfig {
+  /** The hosts that packages may be fetched from; none means that builds have no network. */
+  readonly hosts: readonly string[];
+  readonly registries: { readonly npm?: string; readonly pip?: string };
+  readonly timeoutMs: number;
+  readonly memoryBytes: number;
+  /** Bound on code with what it depends on; it has to fit into one frame of the guests' channel. */
+  readonly maxBytes: number;
 }
 
 /** Reads the configuration from an environment. @throws `invalid_argument` naming each wrong variable. */
@@ -97,9 +124,21 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     maxAsyncEventBytes: values.RUNLET_MAX_ASYNC_EVENT_BYTES,
     maxStreamBytes: values.RUNLET_MAX_STREAM_BYTES,
     maxCodeBytes: values.RUNLET_MAX_CODE_BYTES,
+    build: buildConfig(values),
     shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,
     logLevel: values.RUNLET_LOG_LEVEL,
   });
+}
+
+function buildConfig(values: z.infer<typeof environment>): BuildConfig {
+  const { RUNLET_NPM_REGISTRY: npm, RUNLET_PIP_INDEX_URL: pip } = values;
+  return {
+    hosts: values.RUNLET_BUILD_HOSTS,
+    registries: { ...(npm !== undefined && { npm }), ...(pip !== undefined && { pip }) },
+    timeoutMs: values.RUNLET_BUILD_TIMEOUT_MS,
+    memoryBytes: values.RUNLET_BUILD_MEMORY_BYTES,
+    maxBytes: values.RUNLET_BUILD_MAX_BYTES,
+  };
 }
 
 /** A tenth of the memory, at what an idle container takes. */

@@ -6,11 +6,13 @@ import { within } from "../runtime/deadline.ts";
 import { messageOf } from "../runtime/errors.ts";
 import type { GuestTask } from "../runtime/guest/guest.ts";
 import { ImageStore } from "../runtime/image/image-store.ts";
+import { Installer } from "../runtime/build/installer.ts";
 import { Machine } from "../runtime/machine.ts";
 import { Pool } from "../runtime/pool/pool.ts";
 import { Scheduler } from "../runtime/pool/scheduler.ts";
 import { AliasStore } from "../store/aliases.ts";
 import { RecordWriter } from "../store/batch.ts";
+import { BuildStore } from "../store/builds.ts";
 import { CodeStore } from "../store/code-store.ts";
 import { openDatabase } from "../store/database.ts";
 import { RecordedEventQueue } from "../store/event-queue.ts";
@@ -27,6 +29,7 @@ import { createApp } from "./app.ts";
 import { codeRepository, scratchCode } from "./code-on-disk.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { Aliases } from "./domain/aliases.ts";
+import { Builder } from "./domain/build/builder.ts";
 import { attemptEvent, dispatchPolicyOf } from "./domain/events/attempt.ts";
 import { DeadLetters } from "./domain/events/dead-letters.ts";
 import { Dispatcher } from "./domain/events/dispatcher.ts";
@@ -116,7 +119,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   });
   const functionStore = new FunctionStore(database);
   const codeStore = new CodeStore(join(config.dataDir, "code"));
-  const pruned = await codeStore.prune(functionStore.codeDigestsInUse());
+  const builds = new BuildStore(database);
+  const inUse = functionStore.codeDigestsInUse().union(builds.codeDigests());
+  const pruned = await codeStore.prune(inUse);
   if (pruned > 0) log.info({ pruned }, "removed code that no function refers to");
   const code = codeRepository(codeStore);
   const secrets = new Secrets({
@@ -139,7 +144,15 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     versions,
     onChange: stockUp,
   });
+  const builder = new Builder({
+    installer: new Installer({ ...config.build, machine, sockets: tasks }),
+    images: imageStore,
+    invocations,
+    code,
+    store: builds,
+  });
   const functions: Functions = new Functions({
+    builder,
     onChange: stockUp,
     store: functionStore,
     versions,

@@ -22,6 +22,8 @@ export interface MachineOptions {
 export interface MachineContainerOptions {
   stdio: StdioRequest;
   channel?: boolean;
+  /** `open` for one that may connect to the host's sockets in what is mounted for it. */
+  hostUds?: "open";
   /** What the container may use from its first moment on. */
   limits?: CgroupLimits;
 }

@@ -1,5 +1,5 @@
-/** A call of a function, or an execution of a snippet. */
-export type InvocationKind = "invoke" | "execute";
+/** A call of a function, an execution of a snippet, or the build of what a deployment depends on. */
+export type InvocationKind = "invoke" | "execute" | "build";
 
 /** Where an invocation stands. All but the first two are ends. */
 export type InvocationStatus =

@@ -54,7 +54,7 @@ export class InvocationStatistics {
 }
 
 const inRange = `FROM invocations INDEXED BY invocations_by_function
-  WHERE function_name = @functionName AND id >= @since ORDER BY id DESC`;
+  WHERE function_name = @functionName AND id >= @since AND kind = 'invoke' ORDER BY id DESC`;
 
 const sql = `
   WITH picked AS MATERIALIZED (

@@ -23,6 +23,13 @@ export interface Migration {
  *   A function exists while its latest version does. The row in `functions` outlives it, so that a version
  *   number never means two different things to the invocations that name it.
  *
+ *   builds
+ *   ------
+ *   key             PK, SHA-256 of all that the dependencies of some code were made of
+ *   code_digest     what was made, in the code store
+ *   invocation_id   of the build
+ *   used_at_us      by the last deployment
+ *
  *   secrets
  *   -------
  *   name            PK
@@ -42,7 +49,7 @@ export interface Migration {
  *   invocations
  *   -----------
  *   id              PK, UUID v7: the order of ids is the order of time
- *   kind            invoke | execute
+ *   kind            invoke | execute | build
  *   function_name, function_version, qualifier, image, runtime
  *   trace_id        what the caller named; null where the id stands for it
  *   status          queued | running | succeeded | failed | timed_out | cancelled | lost
@@ -149,6 +156,13 @@ export const released: readonly Migration[] = [
         FOREIGN KEY (function_name, second_version)
           REFERENCES function_versions (function_name, version),
         CHECK ((second_version IS NULL) = (second_weight IS NULL))
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE builds (
+        key TEXT NOT NULL PRIMARY KEY,
+        code_digest TEXT NOT NULL,
+        invocation_id TEXT NOT NULL,
+        used_at_us INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;
 
       CREATE TABLE secrets (

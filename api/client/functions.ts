@@ -1,4 +1,4 @@
-import type { FunctionSpecInput, FunctionVersion } from "../schema/function.ts";
+import type { Deployed, FunctionSpecInput, FunctionVersion } from "../schema/function.ts";
 import type { FunctionStatistics } from "../schema/statistics.ts";
 import { type ChangeOptions, conditionHeaders } from "./condition.ts";
 import { Methods, type Page, type PageAfter, type PageBefore } from "./methods.ts";
@@ -14,12 +14,12 @@ export class FunctionMethods extends Methods {
     name: string,
     spec: FunctionSpecInput,
     { check = true, ...change }: ChangeOptions & { check?: boolean } = {},
-  ): Promise<{ version: FunctionVersion; created: boolean }> {
+  ): Promise<{ version: Deployed; created: boolean }> {
     const path = withQuery(pathOf("functions", name), check ? {} : { check: "false" });
     const request = asJson("PUT", spec, conditionHeaders(change));
     const response = await this.connection.send(path, request);
     return {
-      version: await this.connection.read<FunctionVersion>(response),
+      version: await this.connection.read<Deployed>(response),
       created: response.status === 201,
     };
   }

@@ -1,6 +1,7 @@
 import type { FunctionStore } from "../../store/functions.ts";
-import type { FunctionSpec, FunctionVersion } from "../schema/function.ts";
+import type { Deployed, FunctionSpec, FunctionVersion } from "../schema/function.ts";
 import type { Aliases } from "./aliases.ts";
+import type { Builder } from "./build/builder.ts";
 import { codeFiles } from "./code/code-input.ts";
 import { assertCondition, type Condition } from "./condition.ts";
 import { RunletError } from "./errors.ts";
@@ -19,6 +20,7 @@ export interface FunctionsOptions {
   versions: Versions;
   aliases: Aliases;
   code: CodeRepository;
+  builder: Builder;
   check: LoadCheck;
   /** Told of each function that has a new version, or is gone. */
   onChange: (name: string) => void;
@@ -36,20 +38,22 @@ export class Functions {
   }
 
   /**
-   * Deploys a version, with `check` after it has been loaded once in a container. What equals the latest
+   * Deploys a version, with what its code depends on installed, and with `check` after it has been loaded once in a container. What equals the latest
    * version makes no new one; it is loaded all the same, since that one may have come without a check.
-   * @throws `invalid_argument` for code that cannot be taken or loaded, `condition_not_met`; nothing is changed then.
+   * @throws `invalid_argument` for code that cannot be taken or loaded, `condition_not_met`, what a build throws;
+   * nothing is changed then.
    */
   async deploy(
     name: string,
     spec: FunctionSpec,
     options: { check: boolean; signal?: AbortSignal; condition?: Condition },
-  ): Promise<{ version: FunctionVersion; created: boolean }> {
-    const { code, ...config } = spec;
-    const { store, versions, maxCodeBytes } = this.#options;
-    const files = code === undefined ? [] : await codeFiles(code, spec.runtime, maxCodeBytes);
-    const { condition = {} } = options;
+  ): Promise<{ version: Deployed; created: boolean }> {
+    const { code, dependencies: _dependencies, ...config } = spec;
+    const { store, versions, builder, maxCodeBytes } = this.#options;
+    const sent = code === undefined ? [] : await codeFiles(code, spec.runtime, maxCodeBytes);
+    const { condition = {}, signal = new AbortController().signal } = options;
     this.#assert(name, condition);
+    const { files, build } = await builder.build({ name, spec, files: sent }, signal);
     const codeDigest = files.length === 0 ? null : await this.#options.code.put(files);
     const configJson = JSON.stringify(config);
     const candidate = { name, version: 0, config, codeDigest, revisionId: "", createdAtUs: 0 };
@@ -59,7 +63,7 @@ export class Functions {
     const { version, created } = store.putVersion(name, { configJson, codeDigest });
     versions.forgetLatest(name);
     if (created) this.#options.onChange(name);
-    return { version: describe(this.find(name, version)), created };
+    return { version: { ...describe(this.find(name, version)), ...(build && { build }) }, created };
   }
 
   /** A version as callers see it. @throws `not_found`. */

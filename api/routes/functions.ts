@@ -1,7 +1,13 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Functions } from "../domain/functions.ts";
 import { functionName, pageLimit } from "../schema/common.ts";
-import { deployCheck, functionPage, functionSpec, functionVersion } from "../schema/function.ts";
+import {
+  deployCheck,
+  deployed,
+  functionPage,
+  functionSpec,
+  functionVersion,
+} from "../schema/function.ts";
 import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
@@ -21,8 +27,8 @@ const put = createRoute({
     body: { content: { "application/json": { schema: functionSpec } }, required: true },
   },
   responses: {
-    200: jsonAnswer(functionVersion, "Nothing differs from the latest version"),
-    201: jsonAnswer(functionVersion, "The new version"),
+    200: jsonAnswer(deployed, "Nothing differs from the latest version"),
+    201: jsonAnswer(deployed, "The new version"),
     ...problemAnswers(
       "invalid_argument",
       "not_found",

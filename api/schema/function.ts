@@ -4,6 +4,7 @@ import { code } from "./code.ts";
 import {
   environment,
   functionName,
+  invocationId,
   momentUs,
   pageOf,
   revisionId,
@@ -79,7 +80,13 @@ export const functionConfig = z.strictObject({
 
 /** A deployment: configuration and code. */
 export const functionSpec = functionConfig
-  .extend({ code: code.optional() })
+  .extend({
+    code: code.optional(),
+    dependencies: z.enum(["install", "install-with-scripts", "as-is"]).default("install").openapi({
+      description:
+        "What becomes of packages that package.json or requirements.txt names and the code does not bring along: installed, without or with running their own install scripts, or left out",
+    }),
+  })
   .superRefine((spec, context) => {
     const issue = (path: string, message: string): void =>
       context.addIssue({ code: "custom", path: [path], message });
@@ -125,15 +132,27 @@ const versionExample = {
   createdAtUs: 1769860800000000,
 };
 
-export const functionVersion = functionConfig
-  .extend({
-    name: functionName,
-    version: versionNumber,
-    revisionId,
-    codeDigest: z.string().optional().openapi({ description: "SHA-256 over the code's files" }),
-    createdAtUs: momentUs,
+const version = functionConfig.extend({
+  name: functionName,
+  version: versionNumber,
+  revisionId,
+  codeDigest: z.string().optional().openapi({ description: "SHA-256 over the code's files" }),
+  createdAtUs: momentUs,
+});
+
+export const functionVersion = version.openapi("FunctionVersion", { example: versionExample });
+
+const build = z
+  .object({
+    invocationId: invocationId.openapi({ description: "The build on record, with its log" }),
+    isCached: z.boolean().openapi({ description: "Whether it was made for an earlier deployment" }),
   })
-  .openapi("FunctionVersion", { example: versionExample });
+  .openapi("Build");
+
+/** What a deployment is answered with. */
+export const deployed = version
+  .extend({ build: build.optional().openapi({ description: "Where dependencies were installed" }) })
+  .openapi("Deployed", { example: versionExample });
 
 export const functionPage = pageOf(functionVersion).openapi("FunctionPage", {
   example: { items: [versionExample] },
@@ -142,4 +161,6 @@ export const functionPage = pageOf(functionVersion).openapi("FunctionPage", {
 export type FunctionConfig = z.infer<typeof functionConfig>;
 export type FunctionSpec = z.infer<typeof functionSpec>;
 export type FunctionSpecInput = z.input<typeof functionSpec>;
+export type Build = z.infer<typeof build>;
+export type Deployed = z.infer<typeof deployed>;
 export type FunctionVersion = z.infer<typeof functionVersion>;

@@ -14,6 +14,8 @@ export const invocationStatus = z
   .enum(["queued", "running", "succeeded", "failed", "timed_out", "cancelled", "lost"])
   .openapi("InvocationStatus");
 
+const invocationKind = z.enum(["invoke", "execute", "build"]);
+
 const startKind = z.enum(["cold", "pooled", "warm"]).openapi("StartKind");
 
 export const exitReason = z
@@ -55,11 +57,11 @@ const invocationExample = {
   stderrTruncated: false,
 };
 
-/** One call of a function or one execution of a snippet, as a list shows it. */
+/** One call of a function, execution of a snippet or build of a deployment, as a list shows it. */
 export const invocation = z
   .object({
     id: invocationId,
-    kind: z.enum(["invoke", "execute"]),
+    kind: invocationKind,
     functionName: functionName.optional(),
     functionVersion: z.number().int().optional(),
     qualifier: z.string().optional().openapi({
@@ -121,7 +123,7 @@ export const invocationFilter = z.object({
   function: functionName.optional(),
   status: invocationStatus.optional(),
   reason: exitReason.optional(),
-  kind: z.enum(["invoke", "execute"]).optional(),
+  kind: invocationKind.optional(),
   traceId: traceId.optional(),
   since: moment.optional(),
   until: moment.optional(),

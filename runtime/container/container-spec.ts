@@ -22,12 +22,14 @@ export interface ContainerSpecOptions
   cwd?: string;
   /** Directory of the host to be seen read-only in the task directory; it costs a gofer process. */
   task?: string | undefined;
+  /** What else stands in the container. */
+  mounts?: readonly SpecOption[];
 }
 
 /** The spec of every container that Runlet starts. */
 export function containerSpec(options: ContainerSpecOptions): Spec {
   const { image, tmpBytes, pids, task } = options;
-  const mounts: SpecOption[] = [withTmpfs("/tmp", tmpBytes)];
+  const mounts: SpecOption[] = [withTmpfs("/tmp", tmpBytes), ...(options.mounts ?? [])];
   if (task !== undefined) mounts.push(withTask(task));
   return buildSpec(
     image.root,

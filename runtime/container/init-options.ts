@@ -23,6 +23,8 @@ export interface InitOptions {
   subcontainer?: boolean;
   /** Gives the guest a duplex socket as descriptor 3. */
   channel?: boolean;
+  /** Lets the guest connect to the host's sockets in what is mounted for it. */
+  hostUds?: "open";
   /** Of this container alone; the container makes and removes it. */
   cgroup?: Cgroup;
   deadlines?: Partial<Deadlines>;
@@ -37,6 +39,7 @@ export function checkInitOptions(options: InitOptions): void {
     [options.channel === true && !isAttached, "a channel needs an attached launch"],
     [options.channel === true && hasConsole, "a channel does not go with a console"],
     [hasConsole && !isAttached, "a console needs an attached launch"],
+    [options.hostUds !== undefined && !isAttached, "the host's sockets need an attached launch"],
     [
       options.subcontainer === true && options.cgroup !== undefined,
       "a subcontainer is in the cgroup of its sandbox",

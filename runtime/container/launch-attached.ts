@@ -51,12 +51,12 @@ export class AttachedLaunch implements Launch {
   async create(): Promise<void> {}
 
   async start(bundle: string): Promise<void> {
-    const { id, runsc, stdio, pipes, channel, cgroup } = this.#options;
+    const { id, runsc, stdio, pipes, channel, cgroup, hostUds } = this.#options;
     const enter: Enter = (command) => cgroup?.enter(command) ?? command;
     const passFds = channel === true ? [{ host: 3, guest: 3 }] : [];
     // What has a channel outlives its first moment, in which alone runsc misses an end; notes cost 5 % of a start.
     const notes = channel === true ? {} : { sandboxLog: new SandboxLog() };
-    const run: RunOptions = { bundle, enter, passFds, ...notes };
+    const run: RunOptions = { bundle, enter, passFds, ...notes, ...(hostUds && { hostUds }) };
     this.#attached = await attach({
       stdio,
       pipes,

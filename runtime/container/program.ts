@@ -15,6 +15,10 @@ export interface ProgramOptions extends Omit<ContainerSpecOptions, "pids">, Cont
   timeoutMs: number;
   /** How much of each of stdout and stderr is kept. */
   outputBytes: number;
+  /** How much of stdout is kept, where that is not the same. */
+  stdoutBytes?: number;
+  /** Whether the program may connect to the host's sockets in what is mounted for it. */
+  hasHostSockets?: boolean;
   onOutput?: OutputListener | undefined;
   signal: AbortSignal;
 }
@@ -36,11 +40,16 @@ export async function runProgram(
   machine: Machine,
   options: ProgramOptions,
 ): Promise<ProgramResult> {
-  const { stdout, stderr } = captureBoth(options.outputBytes, options.onOutput);
+  const { outputBytes, stdoutBytes = outputBytes, hasHostSockets = false } = options;
+  const { stdout, stderr } = captureBoth(
+    { stdoutBytes, stderrBytes: outputBytes },
+    options.onOutput,
+  );
   const { memoryBytes, cpus, pids } = options;
   await using init = machine.container(containerSpec(options), {
     stdio: { kind: "pipe", stdin: true, stdout: true, stderr: true },
     limits: { memoryBytes, cpus, pids },
+    ...(hasHostSockets && { hostUds: "open" }),
   });
   options.signal.throwIfAborted();
   await init.create();

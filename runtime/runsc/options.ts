@@ -32,7 +32,7 @@ export interface CreateOptions {
   userLog?: string;
 }
 
-export interface RunOptions extends CreateOptions {
+export interface RunOptions extends CreateOptions, Pick<GlobalOptions, "hostUds"> {
   /** What takes the sandbox's notes from the pipe whose writing end is the last descriptor of the process. */
   sandboxLog?: SandboxLog;
   /** Descriptors of the runsc process that the container gets, as host to guest numbers. */

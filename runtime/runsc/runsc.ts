@@ -193,13 +193,14 @@ export class Runsc {
   async #spawn(
     args: readonly string[],
     stdio: readonly DescriptorSource[],
-    { enter, sandboxLog }: Pick<argv.RunOptions, "enter" | "sandboxLog"> = {},
+    { enter, sandboxLog, hostUds }: Pick<argv.RunOptions, "enter" | "sandboxLog" | "hostUds"> = {},
   ): Promise<RunscProcess> {
     const log = this.#nextLog();
     const hasSandbox = sandboxLog !== undefined;
     const trace = { prefix: log, command: args[0] ?? "", hasSandbox };
     if (hasSandbox) divertSandboxTrace(trace, stdio.length - 1);
-    const plain = { file: this.#binary, args: [...this.#globals(log, trace), ...args] };
+    const globals = this.#globals(log, trace, hostUds && { hostUds });
+    const plain = { file: this.#binary, args: [...globals, ...args] };
     return await spawnRunsc(enter?.(plain) ?? plain, { log, trace, sandboxLog }, stdio);
   }
 
@@ -239,8 +240,9 @@ export class Runsc {
     }
   }
 
-  #globals(log: string, trace?: TraceName): string[] {
-    return argv.globalArgs({ ...this.#flags, root: this.root, log, ...(trace ? { trace } : {}) });
+  #globals(log: string, trace?: TraceName, own?: Pick<argv.RunOptions, "hostUds">): string[] {
+    const flags = { ...this.#flags, ...own, root: this.root, log };
+    return argv.globalArgs({ ...flags, ...(trace ? { trace } : {}) });
   }
 
   #nextLog(): string {

@@ -36,6 +36,17 @@ test("each variable is taken, an empty one as if it were not set", () => {
   assert.equal(config.logLevel, "silent");
 });
 
+test("builds have no network unless hosts are named, each with a port or without", () => {
+  assert.deepEqual(loadConfig({}).build.hosts, []);
+  const env = {
+    RUNLET_BUILD_HOSTS: "Registry.example, 127.0.0.1:4873,",
+    RUNLET_NPM_REGISTRY: "http://r/",
+  };
+  const { hosts, registries } = loadConfig(env).build;
+  assert.deepEqual(hosts, ["registry.example", "127.0.0.1:4873"]);
+  assert.deepEqual(registries, { npm: "http://r/" });
+});
+
 test("the data directory follows XDG_DATA_HOME", () => {
   assert.equal(loadConfig({ XDG_DATA_HOME: "/x" }).dataDir, "/x/runlet");
 });
@@ -57,6 +68,11 @@ const wrong: [name: string, value: string][] = [
   ["RUNLET_MAX_CONCURRENCY", "1.5"],
   ["RUNLET_QUEUE_LIMIT", "-1"],
   ["RUNLET_LOG_LEVEL", "loud"],
+  ["RUNLET_BUILD_HOSTS", "https://registry.example"],
+  ["RUNLET_BUILD_HOSTS", "a.example,*"],
+  ["RUNLET_NPM_REGISTRY", "registry.example"],
+  ["RUNLET_PIP_INDEX_URL", "file:///packages"],
+  ["RUNLET_BUILD_MAX_BYTES", "999999999"],
 ];
 
 for (const [name, value] of wrong) {

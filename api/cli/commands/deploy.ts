@@ -28,6 +28,7 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   provisioned?: number;
   public?: boolean;
   corsOrigin?: string[];
+  dependencies?: FunctionSpecInput["dependencies"];
   check: boolean;
 }
 
@@ -76,6 +77,12 @@ export function deployCommand(): TrailingCommand {
     .option("--provisioned <n>", "how many containers are kept started", wholeNumber)
     .option("--public", "let anybody who reaches the server call it at its URL, see `runlet url`")
     .option("--cors-origin <origin...>", "pages that may call it from a browser, or *")
+    .addOption(
+      new Option(
+        "--dependencies <how>",
+        "packages that the code names but does not bring along",
+      ).choices(["install", "install-with-scripts", "as-is"]),
+    )
     .option("--no-check", "do not load the code before it counts; the next invocation tells");
   return withServer(withLimits(command), examples).action(
     async (path: string | undefined, options: DeployOptions) => {
@@ -95,6 +102,7 @@ export function deployCommand(): TrailingCommand {
         queueLimit,
         ...(options.maxAttempts !== undefined && { async: { maxAttempts: options.maxAttempts } }),
         provisioned,
+        dependencies: options.dependencies,
         http: httpOf(options, spec.http),
       });
       const env = { ...spec.env, ...options.env };
@@ -106,6 +114,11 @@ export function deployCommand(): TrailingCommand {
       );
       if (options.json) return printJson({ ...version, created });
       const what = `${version.name} version ${version.version} (${version.runtime})`;
+      if (version.build !== undefined) {
+        const { invocationId, isCached } = version.build;
+        const how = isCached ? "Dependencies as installed before" : "Installed dependencies";
+        process.stdout.write(`${how}: runlet logs ${invocationId}\n`);
+      }
       process.stdout.write(created ? `Deployed ${what}\n` : `Nothing changed: ${what}\n`);
       if (process.stdout.isTTY) process.stdout.write(`Next: runlet invoke ${version.name} '{}'\n`);
     },

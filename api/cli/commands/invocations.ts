@@ -26,7 +26,7 @@ const reasons: readonly NonNullable<Invocation["exitReason"]>[] = [
   "failed",
 ];
 
-const kinds: readonly Invocation["kind"][] = ["invoke", "execute"];
+const kinds: readonly Invocation["kind"][] = ["invoke", "execute", "build"];
 
 /** `runlet invocations`. */
 export function invocationsCommand(): Command {

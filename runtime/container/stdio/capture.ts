@@ -61,15 +61,17 @@ export class Capture {
 
 /** The captures of both streams, each with a limit of its own. */
 export function captureBoth(
-  limitBytes: number,
+  limits: number | { stdoutBytes: number; stderrBytes: number },
   onOutput?: OutputListener,
 ): { stdout: Capture; stderr: Capture } {
+  const { stdoutBytes, stderrBytes } =
+    typeof limits === "number" ? { stdoutBytes: limits, stderrBytes: limits } : limits;
   if (onOutput === undefined) {
-    return { stdout: new Capture(limitBytes), stderr: new Capture(limitBytes) };
+    return { stdout: new Capture(stdoutBytes), stderr: new Capture(stderrBytes) };
   }
   return {
-    stdout: new Capture(limitBytes, (chunk) => onOutput("stdout", chunk)),
-    stderr: new Capture(limitBytes, (chunk) => onOutput("stderr", chunk)),
+    stdout: new Capture(stdoutBytes, (chunk) => onOutput("stdout", chunk)),
+    stderr: new Capture(stderrBytes, (chunk) => onOutput("stderr", chunk)),
   };
 }
 

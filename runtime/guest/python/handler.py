@@ -5,6 +5,7 @@ import os
 import sys
 
 CONVENTIONAL_MODULES = ("main", "handler", "index", "app", "lambda_function")
+PACKAGES = "python_packages"
 CONVENTIONAL_FUNCTIONS = ("handler", "lambda_handler")
 
 
@@ -26,7 +27,8 @@ def load_handler(root, entries, spec):
         if find_module(root, module_name) is None:
             raise not_found("neither %s nor %s is in %s" % (*module_files(module_name), root))
     sys.argv = [find_module(root, module_name)]
-    sys.path.insert(0, root)
+    packages = os.path.join(root, PACKAGES)
+    sys.path[:0] = [root, packages] if os.path.isdir(packages) else [root]
     __import__(module_name)
     module = sys.modules[module_name]
     for name in names:
@@ -38,7 +40,8 @@ def load_handler(root, entries, spec):
 
 
 def find_by_convention(root, entries):
-    modules = [e["path"] for e in entries if e["path"].endswith(".py")]
+    own = [e["path"] for e in entries if not e["path"].startswith(PACKAGES + "/")]
+    modules = [path for path in own if path.endswith(".py")]
     if len(modules) == 1:
         return modules[0][:-3].replace("/", ".")
     for name in CONVENTIONAL_MODULES:
