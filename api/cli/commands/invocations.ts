@@ -69,7 +69,7 @@ function rowOf(item: Invocation): string[] {
     item.id,
     item.functionName === undefined
       ? `(${item.runtime})`
-      : `${item.functionName}:${item.functionVersion}`,
+      : [item.functionName, item.functionVersion].filter((part) => part !== undefined).join(":"),
     item.status,
     item.start ?? "-",
     endOf(item),

@@ -183,6 +183,36 @@ test("deploy passes every limit and option on, and tells when nothing changed", 
   assert.equal(again.stdout, "Nothing changed: all version 1 (node)\n");
 });
 
+test("deploy tells of the build of dependencies, and shows its log where it fails", async () => {
+  await using dir = await tempDir();
+  await mkdir(dir.file("needy/local"), { recursive: true });
+  const write = async (path: string, content: unknown): Promise<void> =>
+    await writeFile(dir.file(`needy/${path}`), JSON.stringify(content));
+  await write("package.json", {
+    dependencies: { local: "file:./local" },
+    scripts: { postinstall: "echo it is broken; exit 3" },
+  });
+  await write("local/package.json", { name: "local", version: "1.0.0" });
+  await writeFile(dir.file("needy/index.mjs"), nodeCode);
+  const options = { url, cwd: dir.path };
+  const built = await runlet(["deploy", "needy"], options);
+  assert.match(
+    built.stdout,
+    /^Installed dependencies: runlet logs [\w-]{36}\nDeployed needy version 1/,
+  );
+  const again = await runlet(["deploy", "needy"], options);
+  assert.match(again.stdout, /^Dependencies as installed before: .*\nNothing changed/);
+  const args = ["deploy", "needy", "--dependencies", "install-with-scripts"];
+  const { exitCode, stderr } = await runlet(args, options);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /npm could not install.*\n[^]*it is broken[^]*runlet logs [\w-]{36}/);
+  const id = /runlet logs ([\w-]{36})/.exec(stderr)?.[1] ?? "";
+  const log = await runlet(["logs", id], options);
+  assert.match(log.stdout + log.stderr, /it is broken/);
+  const list = await runlet(["invocations", "--kind", "build"], { url });
+  assert.match(list.stdout, / needy +failed /);
+});
+
 test("what is typed wins over runlet.json, and variables of both are set", async () => {
   await using dir = await tempDir();
   const project = {
