@@ -26,6 +26,7 @@ const environment = z.object({
   RUNLET_QUEUE_TIMEOUT_MS: count.default(30_000),
   RUNLET_MAX_EVENT_BYTES: count.default(6 * mebibyte),
   RUNLET_MAX_ASYNC_EVENT_BYTES: count.default(mebibyte),
+  RUNLET_ALLOW_PRIVATE_CALLBACKS: z.enum(["true", "false"]).default("false"),
   RUNLET_MAX_STREAM_BYTES: count.default(200 * mebibyte),
   RUNLET_MAX_CODE_BYTES: count.default(50 * mebibyte),
   RUNLET_BUILD_HOSTS: z
@@ -74,6 +75,8 @@ export interface Config {
   readonly maxEventBytes: number;
   /** The largest event that is queued for a caller that does not wait. */
   readonly maxAsyncEventBytes: number;
+  /** Whether callbacks may be at addresses that are not public, and speak HTTP without TLS. */
+  readonly allowPrivateCallbacks: boolean;
   /** Bound of an answer that is streamed. */
   readonly maxStreamBytes: number;
   readonly maxCodeBytes: number;
@@ -122,6 +125,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     queueTimeoutMs: values.RUNLET_QUEUE_TIMEOUT_MS,
     maxEventBytes: values.RUNLET_MAX_EVENT_BYTES,
     maxAsyncEventBytes: values.RUNLET_MAX_ASYNC_EVENT_BYTES,
+    allowPrivateCallbacks: values.RUNLET_ALLOW_PRIVATE_CALLBACKS === "true",
     maxStreamBytes: values.RUNLET_MAX_STREAM_BYTES,
     maxCodeBytes: values.RUNLET_MAX_CODE_BYTES,
     build: buildConfig(values),

@@ -6,13 +6,13 @@ export function gaugeEvents(registry: Registry, queue: EventQueue): void {
   const counts = new Gauge({
     name: "runlet_events",
     help: "Events that are queued, running or dead",
-    labelNames: ["function", "state"],
+    labelNames: ["function", "kind", "state"],
     registers: [],
     async collect() {
       const depths = await queue.depths();
       this.reset();
-      for (const { functionName, state, count } of depths) {
-        this.set({ function: functionName, state }, count);
+      for (const { functionName, kind, state, count } of depths) {
+        this.set({ function: functionName, kind, state }, count);
       }
     },
   });

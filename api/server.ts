@@ -32,8 +32,12 @@ import { Aliases } from "./domain/aliases.ts";
 import { Builder } from "./domain/build/builder.ts";
 import { attemptEvent, dispatchPolicyOf } from "./domain/events/attempt.ts";
 import { DeadLetters } from "./domain/events/dead-letters.ts";
+import { Callbacks } from "./domain/events/delivery/callbacks.ts";
+import { deliver, deliveryConcurrency, deliveryPolicy } from "./domain/events/delivery/deliver.ts";
+import { assertDestinations } from "./domain/events/destinations.ts";
 import { Dispatcher } from "./domain/events/dispatcher.ts";
 import { Events } from "./domain/events/events.ts";
+import { followUpsOf } from "./domain/events/follow-ups.ts";
 import { Executor } from "./domain/executor.ts";
 import { Functions } from "./domain/functions.ts";
 import { IdempotentInvoker } from "./domain/idempotency.ts";
@@ -129,6 +133,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     usersOf: (name) => functions.namingSecret(name),
     onChange: (version) => void stocking.reload(version).catch(onError),
   });
+  const callbacks = new Callbacks({ secrets, allowPrivate: config.allowPrivateCallbacks });
   const stocking = new Stocking({
     pool,
     images: imageStore,
@@ -159,10 +164,16 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     aliases,
     code,
     maxCodeBytes,
-    dependents: (name) =>
-      scheduleStore
+    dependents: (name) => [
+      ...scheduleStore
         .list({ functionName: name, limit: 10 })
         .map((schedule) => `schedule ${schedule.name}`),
+      ...functionStore.namingDestination(name, 10).map((other) => `function ${other}`),
+    ],
+    checkDestinations: (name, { async }) => {
+      const resolve = functions.resolve.bind(functions);
+      assertDestinations(name, async, { callbacks, resolve });
+    },
     check: async (version, signal = AbortSignal.timeout(60_000)) => {
       secrets.environmentOf(version.config);
       if (version.config.runtime === "command")
@@ -184,18 +195,34 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     queue: { queueLimit, queueTimeoutMs },
     maxStreamBytes: config.maxStreamBytes,
   });
+  const deliveries = new Dispatcher({
+    queue: eventQueue,
+    kind: "deliver",
+    attempt: async (event, signal) => await deliver(callbacks, event, signal),
+    policyOf: () => deliveryPolicy,
+    concurrency: deliveryConcurrency,
+    onError,
+  });
   const dispatcher = new Dispatcher({
     queue: eventQueue,
+    kind: "invoke",
     attempt: async (event, signal) => await attemptEvent(invoker, event, signal),
+    followUpsOf: (ended) =>
+      followUpsOf(ended, dispatchPolicyOf(functions, ended.event.functionName).async, (id) =>
+        invocations.versionOf(id),
+      ),
+    onFollowUp: () => deliveries.wake(),
     policyOf: (name) => dispatchPolicyOf(functions, name),
     // One place is left to those who wait for their answer.
     concurrency: Math.max(1, concurrency - 1),
     onError,
   });
+  const dispatchers = [dispatcher, deliveries];
   const events = new Events({
     queue: eventQueue,
     functions,
     invocations,
+    callbacks,
     maxEventBytes: config.maxAsyncEventBytes,
     onAccepted: () => dispatcher.wake(),
   });
@@ -229,7 +256,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     deadLetters: new DeadLetters({
       queue: eventQueue,
       invocations,
-      onQueued: () => dispatcher.wake(),
+      onQueued: () => dispatchers.forEach((each) => each.wake()),
     }),
     executor: new Executor({
       invocations,
@@ -256,15 +283,16 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     readiness.reason = "shutting down";
     clock.stop();
     const closed = listener.close();
-    dispatcher.stop();
-    await drain({ invocations, dispatcher }, config.shutdownTimeoutMs);
+    for (const each of dispatchers) each.stop();
+    await drain({ invocations, dispatchers }, config.shutdownTimeoutMs);
     feed[Symbol.dispose]();
     await within(closed, "send the last answers", lastAnswersMs).catch(() => listener.cut());
     await closed;
   });
   await prepareImage(imageStore, log);
   for (const name of functions.names()) stockUp(name);
-  const recovered = await dispatcher.start();
+  let recovered = 0;
+  for (const each of dispatchers) recovered += await each.start();
   if (recovered > 0) log.warn({ recovered }, "events of an earlier run are due again");
   readiness.ready = true;
   delete readiness.reason;
@@ -284,22 +312,22 @@ function readinessOf(own: Readiness, pool: Pool): Readiness {
 }
 
 /** Lets running invocations end for a while, then cancels what is left. */
-async function drain({ invocations, dispatcher }: Draining, timeoutMs: number): Promise<void> {
+async function drain({ invocations, dispatchers }: Draining, timeoutMs: number): Promise<void> {
   const idle = async (): Promise<unknown> =>
-    await Promise.all([invocations.idle(), dispatcher.idle()]);
+    await Promise.all([invocations.idle(), ...dispatchers.map(async (each) => await each.idle())]);
   try {
     await within(idle(), "let running invocations end", timeoutMs);
   } catch {
     const reason = "Invocation was cancelled: the server shuts down";
     invocations.cancelAll(reason);
-    dispatcher.cancelAll(reason);
+    for (const each of dispatchers) each.cancelAll(reason);
     await idle();
   }
 }
 
 interface Draining {
   readonly invocations: Invocations;
-  readonly dispatcher: Dispatcher;
+  readonly dispatchers: readonly Dispatcher[];
 }
 
 /** Builds the default image at the first start; without it, functions that name another image still run. */

@@ -17,6 +17,7 @@ export type ErrorCode =
   | "cancelled"
   | "function_error"
   | "function_timeout"
+  | "delivery_failed"
   | "runtime_failed"
   | "protocol_violation"
   | "internal";

@@ -4,6 +4,7 @@ import type {
   EventEnd,
   EventError,
   EventFilter,
+  EventKind,
   EventRow,
   EventSummary,
   LeaseTurn,
@@ -37,12 +38,12 @@ export class RecordedEventQueue {
     return await this.#writer.write(() => this.#store.reschedule(id, how));
   }
 
-  async finish(id: string, end: EventEnd): Promise<boolean> {
-    return await this.#writer.write(() => this.#store.finish(id, end));
+  async finish(id: string, end: EventEnd, followUps: readonly NewEvent[]): Promise<boolean> {
+    return await this.#writer.write(() => this.#store.finish(id, end, followUps));
   }
 
-  async recover(atUs: number, error: EventError): Promise<number> {
-    return await this.#writer.write(() => this.#store.recover(atUs, error));
+  async recover(kind: EventKind, atUs: number, error: EventError): Promise<number> {
+    return await this.#writer.write(() => this.#store.recover(kind, atUs, error));
   }
 
   async cancel(id: string): Promise<boolean> {
@@ -65,8 +66,8 @@ export class RecordedEventQueue {
     return await this.#writer.write(() => this.#store.prune(endedBeforeUs, limit));
   }
 
-  async nextDueAtUs(afterUs: number): Promise<number | undefined> {
-    return this.#store.nextDueAtUs(afterUs);
+  async nextDueAtUs(kind: EventKind, afterUs: number): Promise<number | undefined> {
+    return this.#store.nextDueAtUs(kind, afterUs);
   }
 
   async get(id: string): Promise<EventRow | undefined> {

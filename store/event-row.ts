@@ -1,6 +1,9 @@
 /** Where an event stands. Succeeded and dead are ends; a dead one can be driven again. */
 export type EventState = "queued" | "running" | "succeeded" | "dead";
 
+/** What an attempt at an event is: a call of its function, or a request to its callback. */
+export type EventKind = "invoke" | "deliver";
+
 /** Why an event was given up. */
 export type DeadCondition = "RetriesExhausted" | "EventAgeExceeded";
 
@@ -10,10 +13,19 @@ export interface EventError {
   readonly message: string;
 }
 
+/** A URL that is told of an event's end, and the secret that signs what is sent there. */
+export interface EventCallback {
+  readonly url: string;
+  /** Its name. */
+  readonly secret: string;
+}
+
 /** An event that is to be queued. */
 export interface NewEvent {
   /** A UUID v7. */
   readonly id: string;
+  readonly kind: EventKind;
+  /** The function that it is for; of a delivery, the one whose event has ended. */
   readonly functionName: string;
   readonly qualifier: string | null;
   readonly contentType: string | null;
@@ -22,6 +34,10 @@ export interface NewEvent {
   readonly source: string;
   /** The trace that its caller named, 32 hex digits; null where its id stands for it. */
   readonly traceId: string | null;
+  /** How many ends of other events led to it, one by one. */
+  readonly depth: number;
+  /** Whom to tell of its end; of a delivery, where it goes. */
+  readonly callback: EventCallback | null;
   readonly acceptedAtUs: number;
 }
 
@@ -48,6 +64,7 @@ export interface EventRow extends EventSummary {
 
 /** Whose turn it is: the first function with a due event behind `after` in a circle, save those in `except`. */
 export interface LeaseTurn {
+  readonly kind: EventKind;
   readonly after: string;
   readonly except: ReadonlySet<string>;
   readonly atUs: number;
@@ -71,9 +88,10 @@ export type EventEnd =
       readonly error: EventError;
     };
 
-/** How many events of a function are in a state, and which is the oldest of them. */
+/** How many events of a function are in a state, and which is the oldest of them, whatever its kind. */
 export interface EventDepth {
   readonly functionName: string;
+  readonly kind: EventKind;
   readonly state: "queued" | "running" | "dead";
   readonly count: number;
   readonly oldestId: string;

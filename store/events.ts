@@ -1,10 +1,12 @@
 import type Sqlite from "better-sqlite3";
 import type { Database } from "./database.ts";
 import type {
+  EventCallback,
   EventDepth,
   EventEnd,
   EventError,
   EventFilter,
+  EventKind,
   EventRow,
   EventSummary,
   LeaseTurn,
@@ -18,15 +20,15 @@ export class EventStore {
   /** Statements by their text: there are as many as kinds of filters. */
   readonly #pages = new Map<string, Sqlite.Statement>();
   readonly #insert: Sqlite.Statement<[object]>;
-  readonly #get: Sqlite.Statement<[string], EventRow>;
-  readonly #anyDue: Sqlite.Statement<[number], number>;
-  readonly #nextFunction: Sqlite.Statement<[string], string>;
-  readonly #lease: Sqlite.Statement<[object], EventRow>;
+  readonly #get: Sqlite.Statement<[string], FlatEvent>;
+  readonly #anyDue: Sqlite.Statement<[string, number], number>;
+  readonly #nextFunction: Sqlite.Statement<[string, string], string>;
+  readonly #lease: Sqlite.Statement<[object], FlatEvent>;
   readonly #reschedule: Sqlite.Statement<[object]>;
   readonly #finish: Sqlite.Statement<[object]>;
   readonly #recover: Sqlite.Statement<[object]>;
   readonly #removeQueued: Sqlite.Statement<[string]>;
-  readonly #nextDue: Sqlite.Statement<[number], number | null>;
+  readonly #nextDue: Sqlite.Statement<[string, number], number | null>;
   readonly #redrive: Sqlite.Statement<[object]>;
   readonly #removeDead: Sqlite.Statement<[string]>;
   readonly #depths: Sqlite.Statement<[], EventDepth>;
@@ -35,29 +37,32 @@ export class EventStore {
   constructor({ connection }: Database) {
     this.#connection = connection;
     this.#insert = connection.prepare(
-      `INSERT INTO events (id, function_name, qualifier, content_type, source, trace_id, state,
-         attempts, throttles, next_at_us, accepted_at_us, body_bytes, body)
-       VALUES (@id, @functionName, @qualifier, @contentType, @source, @traceId, 'queued',
-         0, 0, @acceptedAtUs, @acceptedAtUs, length(@body), @body)
+      `INSERT INTO events (id, kind, function_name, qualifier, content_type, source, trace_id, depth,
+         callback_url, callback_secret, state, attempts, throttles, next_at_us, accepted_at_us,
+         body_bytes, body)
+       VALUES (@id, @kind, @functionName, @qualifier, @contentType, @source, @traceId, @depth,
+         @callbackUrl, @callbackSecret, 'queued', 0, 0, @acceptedAtUs, @acceptedAtUs,
+         length(@body), @body)
        ON CONFLICT (id) DO NOTHING`,
     );
     this.#get = connection.prepare(`SELECT ${rowColumns} FROM events WHERE id = ?`);
     this.#anyDue = connection
-      .prepare<[number], number>(
-        "SELECT 1 FROM events WHERE state = 'queued' AND next_at_us <= ? LIMIT 1",
+      .prepare<[string, number], number>(
+        "SELECT 1 FROM events WHERE state = 'queued' AND kind = ? AND next_at_us <= ? LIMIT 1",
       )
       .pluck();
     this.#nextFunction = connection
-      .prepare<[string], string>(
+      .prepare<[string, string], string>(
         `SELECT function_name FROM events INDEXED BY events_by_function_due
-         WHERE state = 'queued' AND function_name > ? ORDER BY function_name LIMIT 1`,
+         WHERE state = 'queued' AND kind = ? AND function_name > ? ORDER BY function_name LIMIT 1`,
       )
       .pluck();
     this.#lease = connection.prepare(
       `UPDATE events SET state = 'running', attempts = attempts + 1
        WHERE id = (
          SELECT id FROM events INDEXED BY events_by_function_due
-         WHERE state = 'queued' AND function_name = @functionName AND next_at_us <= @atUs
+         WHERE state = 'queued' AND kind = @kind AND function_name = @functionName
+           AND next_at_us <= @atUs
          ORDER BY next_at_us, rowid LIMIT 1)
        RETURNING ${rowColumns}`,
     );
@@ -76,22 +81,23 @@ export class EventStore {
     this.#recover = connection.prepare(
       `UPDATE events SET state = 'queued', next_at_us = @atUs,
          error_code = @code, error_message = @message
-       WHERE state = 'running'`,
+       WHERE state = 'running' AND kind = @kind`,
     );
     this.#removeQueued = connection.prepare("DELETE FROM events WHERE id = ? AND state = 'queued'");
     this.#nextDue = connection
-      .prepare<[number], number | null>(
-        "SELECT min(next_at_us) FROM events WHERE state = 'queued' AND next_at_us > ?",
+      .prepare<[string, number], number | null>(
+        `SELECT min(next_at_us) FROM events
+         WHERE state = 'queued' AND kind = ? AND next_at_us > ?`,
       )
       .pluck();
     this.#redrive = connection.prepare(
-      `UPDATE events SET state = 'queued', attempts = 0, throttles = 0, next_at_us = @atUs,
-         accepted_at_us = @atUs, ended_at_us = NULL, dead_condition = NULL
+      `UPDATE events SET state = 'queued', attempts = 0, throttles = 0, depth = 0,
+         next_at_us = @atUs, accepted_at_us = @atUs, ended_at_us = NULL, dead_condition = NULL
        WHERE id = @id AND state = 'dead'`,
     );
     this.#removeDead = connection.prepare("DELETE FROM events WHERE id = ? AND state = 'dead'");
     this.#depths = connection.prepare(
-      `SELECT function_name AS functionName, state, count, (
+      `SELECT function_name AS functionName, kind, state, count, (
          SELECT min(id) FROM events
          WHERE function_name = event_depths.function_name AND state = event_depths.state
        ) AS oldestId
@@ -105,13 +111,16 @@ export class EventStore {
   }
 
   /** Queues an event, due at once; false if one with its id is there already. */
-  insert(event: NewEvent): boolean {
-    return this.#insert.run({ ...event }).changes > 0;
+  insert({ callback, ...event }: NewEvent): boolean {
+    const callbackUrl = callback?.url ?? null;
+    const callbackSecret = callback?.secret ?? null;
+    return this.#insert.run({ ...event, callbackUrl, callbackSecret }).changes > 0;
   }
 
   /** One event with its body. */
   get(id: string): EventRow | undefined {
-    return this.#get.get(id);
+    const row = this.#get.get(id);
+    return row && unflatten(row);
   }
 
   /** A page of events, newest first, without their bodies. */
@@ -128,16 +137,17 @@ export class EventStore {
       statement = this.#connection.prepare(sql);
       this.#pages.set(sql, statement);
     }
-    return statement.all({ functionName, state, before, limit }) as EventSummary[];
+    const rows = statement.all({ functionName, state, before, limit }) as Flat<EventSummary>[];
+    return rows.map((row) => unflatten(row));
   }
 
   /** Marks the next due event of the function whose turn it is as running, and counts the attempt. */
-  lease({ after, except, atUs }: LeaseTurn): EventRow | undefined {
-    if (this.#anyDue.get(atUs) === undefined) return undefined;
-    for (const functionName of this.#functionsBehind(after)) {
+  lease({ kind, after, except, atUs }: LeaseTurn): EventRow | undefined {
+    if (this.#anyDue.get(kind, atUs) === undefined) return undefined;
+    for (const functionName of this.#functionsBehind(kind, after)) {
       if (except.has(functionName)) continue;
-      const event = this.#lease.get({ functionName, atUs });
-      if (event !== undefined) return event;
+      const event = this.#lease.get({ kind, functionName, atUs });
+      if (event !== undefined) return unflatten(event);
     }
     return undefined;
   }
@@ -148,18 +158,23 @@ export class EventStore {
     return this.#reschedule.run(values).changes > 0;
   }
 
-  /** Ends a running event; the body of one that succeeded is dropped. False if it is not running. */
-  finish(id: string, end: EventEnd): boolean {
+  /**
+   * Ends a running event and queues what follows from that; the body of one that succeeded is dropped. False,
+   * and nothing is done, if it is not running.
+   */
+  finish(id: string, end: EventEnd, followUps: readonly NewEvent[] = []): boolean {
     const { state, atUs } = end;
     const isDead = end.state === "dead";
     const condition = isDead ? end.condition : null;
     const error = isDead ? end.error : { code: null, message: null };
-    return this.#finish.run({ id, state, atUs, condition, ...error }).changes > 0;
+    if (this.#finish.run({ id, state, atUs, condition, ...error }).changes === 0) return false;
+    for (const followUp of followUps) this.insert(followUp);
+    return true;
   }
 
-  /** Makes all running events due at `atUs` with `error` as their last one, and answers how many there were. */
-  recover(atUs: number, error: EventError): number {
-    return this.#recover.run({ atUs, ...error }).changes;
+  /** Makes all running events of a kind due at `atUs` with `error` as their last one; answers how many there were. */
+  recover(kind: EventKind, atUs: number, error: EventError): number {
+    return this.#recover.run({ kind, atUs, ...error }).changes;
   }
 
   /** Removes an event that waits; false if it does not. */
@@ -182,9 +197,9 @@ export class EventStore {
     return this.#depths.all();
   }
 
-  /** When the first event that becomes due after a moment does; both in microseconds since the epoch. */
-  nextDueAtUs(afterUs: number): number | undefined {
-    return this.#nextDue.get(afterUs) ?? undefined;
+  /** When the first event of a kind that becomes due after a moment does; both in microseconds since the epoch. */
+  nextDueAtUs(kind: EventKind, afterUs: number): number | undefined {
+    return this.#nextDue.get(kind, afterUs) ?? undefined;
   }
 
   /** Removes up to `limit` events that succeeded before a moment, and answers how many. */
@@ -193,20 +208,39 @@ export class EventStore {
   }
 
   /** The functions with queued events, once around the circle from the one behind `after`. */
-  *#functionsBehind(after: string): Generator<string> {
-    for (let name = this.#nextFunction.get(after); name !== undefined;) {
+  *#functionsBehind(kind: EventKind, after: string): Generator<string> {
+    for (let name = this.#nextFunction.get(kind, after); name !== undefined;) {
       yield name;
-      name = this.#nextFunction.get(name);
+      name = this.#nextFunction.get(kind, name);
     }
-    for (let name = this.#nextFunction.get(""); name !== undefined && name <= after;) {
+    for (let name = this.#nextFunction.get(kind, ""); name !== undefined && name <= after;) {
       yield name;
-      name = this.#nextFunction.get(name);
+      name = this.#nextFunction.get(kind, name);
     }
   }
 }
 
-const summaryColumns = `id, function_name AS functionName, qualifier, content_type AS contentType,
-  source, trace_id AS traceId, state, attempts, throttles, next_at_us AS nextAtUs,
+type Flat<Row extends { callback: EventCallback | null }> = Omit<Row, "callback"> & {
+  readonly callbackUrl: string | null;
+  readonly callbackSecret: string | null;
+};
+
+type FlatEvent = Flat<EventRow>;
+
+function unflatten<T extends object>({
+  callbackUrl: url,
+  callbackSecret: secret,
+  ...event
+}: T & {
+  callbackUrl: string | null;
+  callbackSecret: string | null;
+}): Omit<T, "callbackUrl" | "callbackSecret"> & { callback: EventCallback | null } {
+  return { ...event, callback: url === null || secret === null ? null : { url, secret } };
+}
+
+const summaryColumns = `id, kind, function_name AS functionName, qualifier,
+  content_type AS contentType, source, trace_id AS traceId, depth, callback_url AS callbackUrl,
+  callback_secret AS callbackSecret, state, attempts, throttles, next_at_us AS nextAtUs,
   accepted_at_us AS acceptedAtUs, ended_at_us AS endedAtUs, dead_condition AS deadCondition,
   error_code AS errorCode, error_message AS errorMessage, body_bytes AS bodyBytes`;
 

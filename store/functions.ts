@@ -43,7 +43,8 @@ export class FunctionStore {
   readonly #functions: Sqlite.Statement<[string, number], FlatFunction>;
   readonly #delete: (name: string) => boolean;
   readonly #deleteVersion: Sqlite.Statement<[string, number]>;
-  readonly #namingSecret: Sqlite.Statement<[string], FunctionVersionRow>;
+  readonly #namingDestination: Sqlite.Statement<[object], string>;
+  readonly #namingSecret: Sqlite.Statement<[object], FunctionVersionRow>;
   readonly #digests: Sqlite.Statement<[], string>;
 
   constructor({ connection }: Database) {
@@ -97,9 +98,18 @@ export class FunctionStore {
     );
     this.#namingSecret = connection.prepare(
       `SELECT ${versionColumns} FROM function_versions v
-       WHERE EXISTS (SELECT 1 FROM json_each(v.config, '$.secrets') s WHERE s.value = ?)
+       WHERE EXISTS (SELECT 1 FROM json_each(v.config, '$.secrets') s WHERE s.value = @secret)
+         OR v.config ->> '$.async.onSuccess.secret' = @secret
+         OR v.config ->> '$.async.onFailure.secret' = @secret
        ORDER BY function_name, version`,
     );
+    this.#namingDestination = connection
+      .prepare<[object], string>(
+        `SELECT f.name FROM ${functionWithLatest}
+         WHERE ${isNamedAt("$.async.onSuccess.function")} OR ${isNamedAt("$.async.onFailure.function")}
+         ORDER BY f.name LIMIT @limit`,
+      )
+      .pluck();
     this.#digests = connection
       .prepare<[], string>(
         "SELECT DISTINCT code_digest FROM function_versions WHERE code_digest IS NOT NULL",
@@ -155,7 +165,12 @@ export class FunctionStore {
 
   /** The versions whose config names a secret. */
   versionsNamingSecret(secret: string): FunctionVersionRow[] {
-    return this.#namingSecret.all(secret);
+    return this.#namingSecret.all({ secret });
+  }
+
+  /** The functions whose latest version has a function as a destination of its events, up to `limit`. */
+  namingDestination(name: string, limit: number): string[] {
+    return this.#namingDestination.all({ name, limit });
   }
 
   /** The digests of all code that a version refers to. */
@@ -178,6 +193,11 @@ export class FunctionStore {
 
 const functionWithLatest = `functions f JOIN function_versions v
   ON v.function_name = f.name AND v.version = f.latest_version`;
+
+/** A name is followed by its qualifier, if any. */
+function isNamedAt(path: string): string {
+  return `substr((v.config ->> '${path}') || ':', 1, length(@name) + 1) = @name || ':'`;
+}
 
 const versionColumns = `v.function_name AS functionName, v.version AS version,
   v.config AS configJson, v.code_digest AS codeDigest, v.revision_id AS revisionId,

@@ -87,7 +87,10 @@ export interface Migration {
  *   events
  *   ------
  *   id              UNIQUE, UUID v7
+ *   kind            invoke | deliver
  *   function_name, qualifier, content_type, source, trace_id
+ *   depth           how many ends of other events led to it
+ *   callback_url, callback_secret      whom to tell of its end, both or neither; of a delivery, where it goes
  *   state           queued | running | succeeded | dead
  *   attempts, throttles
  *   next_at_us      when a queued one is due
@@ -97,12 +100,12 @@ export interface Migration {
  *   body_bytes
  *   body            BLOB, last; null once it has succeeded
  *
- *   Indexes of events: the next due one of all and of one function are one descent each, however many wait,
+ *   Indexes of events: the next due one of a kind, of all and of one function are one descent each, however many wait,
  *   and so is a page of any filter.
  *
  *   event_depths
  *   ------------
- *   function_name, state   PK
+ *   function_name, kind, state   PK
  *   count                  of events, which triggers keep: a count of a million rows would hold up the server
  *
  *   idempotency_keys
@@ -260,11 +263,15 @@ export const released: readonly Migration[] = [
 
       CREATE TABLE events (
         id TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL,
         function_name TEXT NOT NULL,
         qualifier TEXT,
         content_type TEXT,
         source TEXT NOT NULL,
         trace_id TEXT,
+        depth INTEGER NOT NULL,
+        callback_url TEXT,
+        callback_secret TEXT,
         state TEXT NOT NULL,
         attempts INTEGER NOT NULL,
         throttles INTEGER NOT NULL,
@@ -275,11 +282,12 @@ export const released: readonly Migration[] = [
         error_code TEXT,
         error_message TEXT,
         body_bytes INTEGER NOT NULL,
-        body BLOB
+        body BLOB,
+        CHECK ((callback_url IS NULL) = (callback_secret IS NULL))
       ) STRICT;
 
-      CREATE INDEX events_due ON events (next_at_us) WHERE state = 'queued';
-      CREATE INDEX events_by_function_due ON events (function_name, next_at_us)
+      CREATE INDEX events_due ON events (kind, next_at_us) WHERE state = 'queued';
+      CREATE INDEX events_by_function_due ON events (kind, function_name, next_at_us)
         WHERE state = 'queued';
       CREATE INDEX events_by_function ON events (function_name, id);
       CREATE INDEX events_by_state ON events (state, id);
@@ -288,24 +296,25 @@ export const released: readonly Migration[] = [
 
       CREATE TABLE event_depths (
         function_name TEXT NOT NULL,
+        kind TEXT NOT NULL,
         state TEXT NOT NULL,
         count INTEGER NOT NULL,
-        PRIMARY KEY (function_name, state)
+        PRIMARY KEY (function_name, kind, state)
       ) STRICT, WITHOUT ROWID;
 
       CREATE TRIGGER events_inserted AFTER INSERT ON events BEGIN
-        INSERT INTO event_depths VALUES (NEW.function_name, NEW.state, 1)
+        INSERT INTO event_depths VALUES (NEW.function_name, NEW.kind, NEW.state, 1)
           ON CONFLICT DO UPDATE SET count = count + 1;
       END;
       CREATE TRIGGER events_moved AFTER UPDATE OF state ON events BEGIN
         UPDATE event_depths SET count = count - 1
-          WHERE function_name = OLD.function_name AND state = OLD.state;
-        INSERT INTO event_depths VALUES (NEW.function_name, NEW.state, 1)
+          WHERE function_name = OLD.function_name AND kind = OLD.kind AND state = OLD.state;
+        INSERT INTO event_depths VALUES (NEW.function_name, NEW.kind, NEW.state, 1)
           ON CONFLICT DO UPDATE SET count = count + 1;
       END;
       CREATE TRIGGER events_deleted AFTER DELETE ON events BEGIN
         UPDATE event_depths SET count = count - 1
-          WHERE function_name = OLD.function_name AND state = OLD.state;
+          WHERE function_name = OLD.function_name AND kind = OLD.kind AND state = OLD.state;
       END;
 
       CREATE TABLE idempotency_keys (

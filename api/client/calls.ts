@@ -4,6 +4,7 @@ import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
 import {
   headOf,
   type InvokeAnswer,
+  type InvokeAsyncOptions,
   type InvokeOptions,
   postEvent,
   type StreamedAnswer,
@@ -41,10 +42,16 @@ export class CallMethods extends Methods {
   }
 
   /** Queues an event for a function and answers its id once it is durable. */
-  async invokeAsync(name: string, options: InvokeOptions = {}): Promise<AcceptedEvent> {
-    return await this.connection.read(
-      await postEvent(this.connection, name, options, { prefer: "respond-async" }),
-    );
+  async invokeAsync(name: string, options: InvokeAsyncOptions = {}): Promise<AcceptedEvent> {
+    const { callback } = options;
+    const headers = {
+      prefer: "respond-async",
+      ...(callback && {
+        "runlet-callback-url": callback.url,
+        "runlet-callback-secret": callback.secret,
+      }),
+    };
+    return await this.connection.read(await postEvent(this.connection, name, options, headers));
   }
 
   /** Has everything checked that an invocation needs, without running it; answers the version that would run. */

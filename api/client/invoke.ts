@@ -1,3 +1,4 @@
+import type { Callback } from "../schema/destination.ts";
 import type { Connection } from "./connection.ts";
 import { pathOf, withQuery } from "./request.ts";
 
@@ -14,6 +15,12 @@ export interface InvokeOptions {
   /** Has the function run once for this key and event within a day; a further call gets the first answer. */
   idempotencyKey?: string | undefined;
   signal?: AbortSignal | undefined;
+}
+
+/** An event whose caller does not wait. */
+export interface InvokeAsyncOptions extends Omit<InvokeOptions, "log" | "idempotencyKey"> {
+  /** The URL that is told of its end, and the name of the secret that signs what is sent there. */
+  callback?: Callback | undefined;
 }
 
 /** What a function's answer begins with. */

@@ -1,5 +1,10 @@
 import type { FunctionStore } from "../../store/functions.ts";
-import type { Deployed, FunctionSpec, FunctionVersion } from "../schema/function.ts";
+import type {
+  Deployed,
+  FunctionConfig,
+  FunctionSpec,
+  FunctionVersion,
+} from "../schema/function.ts";
 import type { Aliases } from "./aliases.ts";
 import type { Builder } from "./build/builder.ts";
 import { codeFiles } from "./code/code-input.ts";
@@ -22,6 +27,8 @@ export interface FunctionsOptions {
   code: CodeRepository;
   builder: Builder;
   check: LoadCheck;
+  /** @throws where a configuration names something to be told of its events that cannot be. */
+  checkDestinations: (name: string, config: FunctionConfig) => void;
   /** Told of each function that has a new version, or is gone. */
   onChange: (name: string) => void;
   /** What calls a function by its name and would be left without it, such as `schedule nightly`. */
@@ -40,8 +47,8 @@ export class Functions {
   /**
    * Deploys a version, with what its code depends on installed, and with `check` after it has been loaded once in a container. What equals the latest
    * version makes no new one; it is loaded all the same, since that one may have come without a check.
-   * @throws `invalid_argument` for code that cannot be taken or loaded, `condition_not_met`, what a build throws;
-   * nothing is changed then.
+   * @throws `invalid_argument` for code that cannot be taken or loaded, `failed_precondition` where something that
+   * it names is missing, `condition_not_met`, what a build throws; nothing is changed then.
    */
   async deploy(
     name: string,
@@ -52,14 +59,18 @@ export class Functions {
     const { store, versions, builder, maxCodeBytes } = this.#options;
     const sent = code === undefined ? [] : await codeFiles(code, spec.runtime, maxCodeBytes);
     const { condition = {}, signal = new AbortController().signal } = options;
-    this.#assert(name, condition);
+    const assert = (): void => {
+      this.#assert(name, condition);
+      this.#options.checkDestinations(name, config);
+    };
+    assert();
     const { files, build } = await builder.build({ name, spec, files: sent }, signal);
     const codeDigest = files.length === 0 ? null : await this.#options.code.put(files);
     const configJson = JSON.stringify(config);
     const candidate = { name, version: 0, config, codeDigest, revisionId: "", createdAtUs: 0 };
     if (options.check) await this.#options.check(candidate, options.signal);
-    // Others may have deployed while this was loaded.
-    this.#assert(name, condition);
+    // Others may have deployed or deleted while this was loaded.
+    assert();
     const { version, created } = store.putVersion(name, { configJson, codeDigest });
     versions.forgetLatest(name);
     if (created) this.#options.onChange(name);

@@ -162,6 +162,11 @@ export class Invocations {
     return toInvocationDetail(row);
   }
 
+  /** The version that an invocation on record is of; undefined for what is none, or no longer there. */
+  versionOf(id: string): number | undefined {
+    return this.#options.store.get(id)?.functionVersion ?? undefined;
+  }
+
   /** Whether an invocation runs now. */
   isRunning(id: string): boolean {
     return this.#live.has(id);

@@ -51,11 +51,12 @@ export class Secrets {
 
   /** The whole environment of a function. @throws `failed_precondition` for a secret that does not exist. */
   environmentOf({ env, secrets }: FunctionConfig): Readonly<Record<string, string>> {
-    const values = Object.entries(secrets).map(([variable, name]) => [variable, this.#read(name)]);
+    const values = Object.entries(secrets).map(([variable, name]) => [variable, this.read(name)]);
     return values.length === 0 ? env : { ...env, ...Object.fromEntries(values) };
   }
 
-  #read(name: string): string {
+  /** The value of a secret. @throws `failed_precondition` for one that does not exist. */
+  read(name: string): string {
     const value = this.#options.store.read(name);
     if (value !== undefined) return value;
     throw new RunletError(

@@ -1,16 +1,5 @@
 import { RunletError } from "../domain/errors.ts";
-
-/** A function and, where one is named, which version of it. */
-export interface FunctionReference {
-  readonly name: string;
-  readonly qualifier: string | undefined;
-}
-
-/** Takes `name` or `name:qualifier` apart. */
-export function referenceIn(text: string): FunctionReference {
-  const [name = "", ...rest] = text.split(":");
-  return { name, qualifier: rest.length === 0 ? undefined : rest.join(":") };
-}
+import { type FunctionReference, referenceIn } from "../domain/function-reference.ts";
 
 /**
  * The function that a path names, with the qualifier of the path or of the query.

@@ -1,6 +1,6 @@
 import type { HttpBindings } from "@hono/node-server";
 import type { Call } from "../domain/invoker.ts";
-import { type FunctionReference, referenceIn } from "./function-reference.ts";
+import { type FunctionReference, referenceIn } from "../domain/function-reference.ts";
 import { isFraming } from "./framing.ts";
 
 /** The part of a function URL's path that names the function, and what it names. */

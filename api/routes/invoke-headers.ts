@@ -1,4 +1,5 @@
 import { RunletError } from "../domain/errors.ts";
+import { type Callback, callback } from "../schema/destination.ts";
 
 /**
  * The request headers of an invocation, as the OpenAPI document has them. They are read one by one: a schema
@@ -37,6 +38,21 @@ export const invokeHeaders = [
     description: "respond-async: do not wait for the answer",
     schema: { type: "string" as const },
   },
+  {
+    name: "Runlet-Callback-Url",
+    in: "header" as const,
+    description:
+      "With respond-async: the URL that is told of the event's end, as a destination of the function is",
+    schema: { type: "string" as const, format: "uri" },
+    example: "https://example.org/ended",
+  },
+  {
+    name: "Runlet-Callback-Secret",
+    in: "header" as const,
+    description: "Name of the secret that requests to the callback are signed with",
+    schema: { type: "string" as const },
+    example: "callback-key",
+  },
 ];
 
 /** Reads `Idempotency-Key`, which may stand in quotes. @throws `invalid_argument` for what is no key. */
@@ -55,6 +71,21 @@ export function idempotencyKeyOf(header: string | undefined): string | undefined
 export function isDryRun(header: string | undefined): boolean {
   if (header === undefined || header === "true") return header !== undefined;
   throw new RunletError("invalid_argument", "Cannot take Runlet-Dry-Run: expected true");
+}
+
+/** Reads `Runlet-Callback-Url` and `Runlet-Callback-Secret`. @throws `invalid_argument` for one alone, and what is none. */
+export function callbackOf(
+  url: string | undefined,
+  secret: string | undefined,
+): Callback | undefined {
+  if (url === undefined && secret === undefined) return undefined;
+  const parsed = callback.safeParse({ url, secret });
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map(({ path, message }) => `${String(path[0])}: ${message}`);
+  throw new RunletError(
+    "invalid_argument",
+    `Cannot take the callback: expected Runlet-Callback-Url and Runlet-Callback-Secret; ${issues.join("; ")}`,
+  );
 }
 
 /** Reads `Runlet-Log`. @throws `invalid_argument` for another word than none and tail. */

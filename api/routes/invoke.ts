@@ -5,7 +5,13 @@ import type { IdempotentInvoker } from "../domain/idempotency.ts";
 import type { Invoker } from "../domain/invoker.ts";
 import { traceIdOfParent } from "../domain/trace.ts";
 import { acceptedEvent } from "../schema/event.ts";
-import { idempotencyKeyOf, invokeHeaders, isDryRun, wantsLogTail } from "./invoke-headers.ts";
+import {
+  callbackOf,
+  idempotencyKeyOf,
+  invokeHeaders,
+  isDryRun,
+  wantsLogTail,
+} from "./invoke-headers.ts";
 import { functionReference } from "../schema/common.ts";
 import { referenceOf } from "./function-reference.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
@@ -20,7 +26,7 @@ const invoke = createRoute({
   tags: ["invocations"],
   summary: "Invoke a function and wait for its answer, or not",
   description:
-    "The body is the event: JSON, text or bytes, as its content type says. With `Prefer: respond-async` the answer is 202 once the event is durable. Else it is the function's own, with its content type and, from a fetch-style handler, its status and headers. A handler that streams is answered as it writes, and where it fails in the middle, the body is broken off; with an idempotency key its answer comes as a whole.",
+    "The body is the event: JSON, text or bytes, as its content type says. With `Prefer: respond-async` the answer is 202 once the event is durable, and `Runlet-Callback-Url` is told of its end. Else it is the function's own, with its content type and, from a fetch-style handler, its status and headers. A handler that streams is answered as it writes, and where it fails in the middle, the body is broken off; with an idempotency key its answer comes as a whole.",
   parameters: invokeHeaders,
   request: {
     params: z.object({ name: functionReference }),
@@ -96,12 +102,17 @@ export function invokeRoutes({
       return context.body(null, 204, { "runlet-function-version": String(version) });
     }
     const key = idempotencyKeyOf(context.req.header("idempotency-key"));
+    const callback = callbackOf(
+      context.req.header("runlet-callback-url"),
+      context.req.header("runlet-callback-secret"),
+    );
     if (prefersAsync(context.req.header("prefer"))) {
       if (key !== undefined) throw keyedEvent();
-      const eventId = await events.accept({ ...call, body: event, source: "api" });
+      const eventId = await events.accept({ ...call, body: event, source: "api", callback });
       const location = `/v1/events/${eventId}`;
       return context.json({ eventId }, 202, { "preference-applied": "respond-async", location });
     }
+    if (callback !== undefined) throw callbackOfWaiting();
     if (key !== undefined) return respond(await idempotent.invoke({ ...request, key }), context);
     return respond(await invoker.open(request), context);
   });
@@ -111,5 +122,12 @@ function keyedEvent(): RunletError {
   return new RunletError(
     "invalid_argument",
     "Cannot queue the event: an Idempotency-Key goes with a call that waits for its answer. Leave one of the two out",
+  );
+}
+
+function callbackOfWaiting(): RunletError {
+  return new RunletError(
+    "invalid_argument",
+    "Cannot take a callback for a call that waits for its answer. Ask for one with Prefer: respond-async",
   );
 }

@@ -39,6 +39,7 @@ const details: Readonly<Record<ErrorCode, string>> = {
   runtime_failed: "Cannot run the function: the sandbox ended before the function was loaded",
   protocol_violation: "Cannot go on with the function: it sent what is no frame",
   function_error: "Function failed: Error: broken",
+  delivery_failed: "Cannot deliver: the answer was 503",
   unavailable: "Cannot start a container: the server shuts down",
   deadline_exceeded: "Cannot start a container: no answer within 30000 ms",
   function_timeout: "Function timed out after 30000 ms",

@@ -74,6 +74,11 @@ export const problems: Readonly<
     title: "The function failed",
     advice: "Read functionError and the invocation's output, and mend the function",
   },
+  delivery_failed: {
+    status: 502,
+    title: "A callback did not take what it was told",
+    advice: "Have its receiver answer with 2xx within 10 s, and drive the dead letter again",
+  },
   unavailable: {
     status: 503,
     title: "Not available",

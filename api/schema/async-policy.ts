@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
+import { destination } from "./destination.ts";
 
-/** How often and how long an event is tried that nobody waits for. */
+/** How often and how long an event is tried that nobody waits for, and who is told of its end. */
 export const asyncPolicy = z
   .strictObject({
     maxAttempts: z.number().int().min(1).max(10).default(3),
@@ -10,7 +11,20 @@ export const asyncPolicy = z
     backoffMs: z.number().int().min(0).max(3_600_000).default(60_000).openapi({
       description: "How long to wait after the first failure; doubled each time, within 20 %",
     }),
+    onSuccess: destination.optional().openapi({
+      description: "Who gets what the function answered, with the event",
+    }),
+    onFailure: destination.optional().openapi({
+      description:
+        "Who gets why the event was given up, with the event, which is a dead letter too",
+    }),
   })
-  .openapi("AsyncPolicy");
+  .openapi("AsyncPolicy", {
+    example: {
+      maxAttempts: 3,
+      onSuccess: { function: "notify:live" },
+      onFailure: { url: "https://example.org/failed", secret: "callback-key" },
+    },
+  });
 
 export type AsyncPolicy = z.infer<typeof asyncPolicy>;

@@ -8,6 +8,7 @@ import {
   pageOf,
   traceId,
 } from "./common.ts";
+import { callback } from "./destination.ts";
 import { invocation } from "./invocation.ts";
 
 const eventState = z.enum(["queued", "running", "succeeded", "dead"]).openapi("EventState");
@@ -19,6 +20,7 @@ export const acceptedEvent = z
 
 const eventExample = {
   id: "019a3c1e-6e10-7a1b-9c2d-3e4f5a6b7c8d",
+  kind: "invoke" as const,
   functionName: "hello",
   contentType: "application/json",
   bodyBytes: 15,
@@ -36,14 +38,25 @@ const eventExample = {
 export const event = z
   .object({
     id: eventId,
+    kind: z.enum(["invoke", "deliver"]).openapi({
+      description:
+        "invoke: it is for the function. deliver: it tells a URL of the end of another one",
+    }),
     functionName,
     qualifier: z.string().optional().openapi({
       description: "The alias or the version that the caller named, if any",
     }),
     contentType: z.string().optional(),
     bodyBytes: z.number().int().openapi({ description: "Size of the event" }),
-    source: z.string().openapi({ description: "Who handed it in", example: "api" }),
+    source: z.string().openapi({
+      description:
+        "Who handed it in: `api`, `schedule:NAME`, or, for the end of another one, `destination:FUNCTION` or `callback:FUNCTION`",
+      example: "api",
+    }),
     traceId,
+    callback: callback.optional().openapi({
+      description: "The URL that its caller wants told of its end; of a delivery, where it goes",
+    }),
     state: eventState,
     attempts: z.number().int().openapi({
       description: "Attempts begun so far, without those that were turned away for want of room",

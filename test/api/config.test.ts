@@ -67,6 +67,7 @@ const wrong: [name: string, value: string][] = [
   ["RUNLET_MAX_CONCURRENCY", "0"],
   ["RUNLET_MAX_CONCURRENCY", "1.5"],
   ["RUNLET_QUEUE_LIMIT", "-1"],
+  ["RUNLET_ALLOW_PRIVATE_CALLBACKS", "yes"],
   ["RUNLET_LOG_LEVEL", "loud"],
   ["RUNLET_BUILD_HOSTS", "https://registry.example"],
   ["RUNLET_BUILD_HOSTS", "a.example,*"],

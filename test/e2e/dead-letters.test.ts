@@ -84,8 +84,8 @@ test("the metrics tell how many events a function has in each state, and how old
   const { eventId } = await server.client.invokeAsync("late");
   await failedOnce(server.client, eventId);
   const metrics = await (await server.fetch("/metrics")).text();
-  assert.match(metrics, /runlet_events\{function="counted",state="dead"\} 2/);
-  assert.match(metrics, /runlet_events\{function="late",state="queued"\} 1/);
+  assert.match(metrics, /runlet_events\{function="counted",kind="invoke",state="dead"\} 2/);
+  assert.match(metrics, /runlet_events\{function="late",kind="invoke",state="queued"\} 1/);
   assert.match(metrics, /runlet_events_oldest_queued_seconds\{function="late"\} \d/);
 });
 

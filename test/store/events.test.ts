@@ -9,6 +9,22 @@ import { TempDirectory } from "./temp-directory.ts";
 const nobody: ReadonlySet<string> = new Set();
 const error = { code: "function_error", message: "it threw" };
 
+function eventOf(event: Partial<NewEvent>): Omit<NewEvent, "id"> {
+  return {
+    kind: "invoke",
+    functionName: "f",
+    qualifier: null,
+    contentType: null,
+    body: Buffer.from("{}"),
+    source: "test",
+    traceId: null,
+    depth: 0,
+    callback: null,
+    acceptedAtUs: 10,
+    ...event,
+  };
+}
+
 class OpenedEvents implements Disposable {
   readonly #directory = new TempDirectory();
   readonly database: Database = openDatabase(this.#directory.file("record.db"));
@@ -16,23 +32,13 @@ class OpenedEvents implements Disposable {
 
   insert(event: Partial<NewEvent> = {}): string {
     const id = event.id ?? v7();
-    this.events.insert({
-      functionName: "f",
-      qualifier: null,
-      contentType: null,
-      body: Buffer.from("{}"),
-      source: "test",
-      traceId: null,
-      acceptedAtUs: 10,
-      ...event,
-      id,
-    });
+    this.events.insert({ ...eventOf(event), id });
     return id;
   }
 
   /** The id of the event that is leased. */
   lease(atUs = 100, after = "", except: ReadonlySet<string> = nobody): string | undefined {
-    return this.events.lease({ after, except, atUs })?.id;
+    return this.events.lease({ kind: "invoke", after, except, atUs })?.id;
   }
 
   [Symbol.dispose](): void {
@@ -43,14 +49,23 @@ class OpenedEvents implements Disposable {
 
 test("every fact of an event comes back as it was queued", () => {
   using it = new OpenedEvents();
-  const facts = { qualifier: "3", contentType: "text/plain", traceId: "ab", functionName: "g" };
+  const callback = { url: "https://a.example", secret: "key" };
+  const facts = {
+    callback,
+    qualifier: "3",
+    contentType: "text/plain",
+    traceId: "ab",
+    functionName: "g",
+  };
   const id = it.insert({ ...facts, body: Buffer.from([0, 255]), acceptedAtUs: 77 });
   const { body, ...event } = it.events.get(id) ?? assert.fail("it is not there");
   assert.deepEqual(Buffer.from(body ?? []), Buffer.from([0, 255]));
   assert.deepEqual(event, {
     ...facts,
     id,
+    kind: "invoke",
     source: "test",
+    depth: 0,
     bodyBytes: 2,
     state: "queued",
     attempts: 0,
@@ -84,9 +99,9 @@ test("the functions have their turns in a circle, each with its oldest due event
   assert.equal(it.lease(100, "a"), b1);
   assert.equal(it.lease(100, "b"), a2, "c is not due yet");
   assert.equal(it.lease(100, "a"), undefined);
-  assert.equal(it.events.nextDueAtUs(100), 200);
+  assert.equal(it.events.nextDueAtUs("invoke", 100), 200);
   assert.equal(it.lease(200, "c"), c1, "the function that had the last turn may have the next one");
-  assert.equal(it.events.nextDueAtUs(200), undefined);
+  assert.equal(it.events.nextDueAtUs("invoke", 200), undefined);
 });
 
 test("a function that is left out loses its turn and nothing else", () => {
@@ -134,7 +149,7 @@ test("what ran when the server ended is due again with its attempt counted", () 
   const id = it.insert();
   it.insert();
   it.lease();
-  assert.equal(it.events.recover(500, error), 1);
+  assert.equal(it.events.recover("invoke", 500, error), 1);
   const { state, attempts, nextAtUs, errorCode } = it.events.get(id) ?? assert.fail();
   assert.deepEqual(
     { state, attempts, nextAtUs, errorCode },
@@ -186,14 +201,49 @@ test("the depths are those of the rows, whatever became of them", () => {
   assert.equal(it.events.redrive([b, "nothing"], 600), 1);
   assert.equal(it.events.removeDead([c, b]), 1);
   it.events.prune(10, 10);
+  const kind = "invoke";
   assert.deepEqual(it.events.depths(), [
-    { functionName: "f", state: "dead", count: 1, oldestId: d },
-    { functionName: "f", state: "queued", count: 2, oldestId: b },
-    { functionName: "other", state: "queued", count: 1, oldestId: other },
+    { functionName: "f", kind, state: "dead", count: 1, oldestId: d },
+    { functionName: "f", kind, state: "queued", count: 2, oldestId: b },
+    { functionName: "other", kind, state: "queued", count: 1, oldestId: other },
   ]);
   const { attempts, acceptedAtUs, deadCondition } = it.events.get(b) ?? assert.fail();
   assert.deepEqual(
     { attempts, acceptedAtUs, deadCondition },
     { attempts: 0, acceptedAtUs: 600, deadCondition: null },
   );
+});
+
+test("the kinds of events have their turns apart, and come to be due again apart", () => {
+  using it = new OpenedEvents();
+  const callback = { url: "https://a.example", secret: "key" };
+  const delivery = it.insert({ kind: "deliver", callback, acceptedAtUs: 50 });
+  assert.equal(it.lease(), undefined);
+  assert.equal(it.events.nextDueAtUs("invoke", 0), undefined);
+  assert.equal(it.events.nextDueAtUs("deliver", 0), 50);
+  const turn = { kind: "deliver", after: "", except: nobody, atUs: 100 } as const;
+  assert.deepEqual(it.events.lease(turn)?.callback, callback);
+  assert.equal(it.events.recover("invoke", 100, error), 0);
+  assert.equal(it.events.recover("deliver", 100, error), 1);
+  assert.equal(it.events.get(delivery)?.state, "queued");
+});
+
+test("what follows from an end is queued with it, and only where it is the end", () => {
+  using it = new OpenedEvents();
+  const id = it.insert();
+  const next = { ...eventOf({ functionName: "next", depth: 1 }), id: v7() };
+  assert.equal(it.events.finish(id, { state: "succeeded", atUs: 1 }, [next]), false);
+  assert.equal(it.events.get(next.id), undefined);
+  it.lease();
+  assert.equal(it.events.finish(id, { state: "succeeded", atUs: 1 }, [next]), true);
+  assert.equal(it.events.get(next.id)?.depth, 1);
+});
+
+test("an event that is driven again begins a chain of its own", () => {
+  using it = new OpenedEvents();
+  const id = it.insert({ depth: 17 });
+  it.lease();
+  it.events.finish(id, { state: "dead", atUs: 1, condition: "RetriesExhausted", error });
+  it.events.redrive([id], 2);
+  assert.equal(it.events.get(id)?.depth, 0);
 });

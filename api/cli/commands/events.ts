@@ -25,10 +25,11 @@ export function eventsCommand(): Command {
 
 /** Prints events in columns. */
 export function printEvents(items: readonly Event[], none: string): void {
-  const header = ["ID", "FUNCTION", "STATE", "ATTEMPTS", "ACCEPTED", "ERROR"];
+  const header = ["ID", "FUNCTION", "KIND", "STATE", "ATTEMPTS", "ACCEPTED", "ERROR"];
   const rows = items.map((event) => [
     event.id,
     event.functionName,
+    event.kind,
     event.state,
     String(event.attempts),
     moment(event.acceptedAtUs),

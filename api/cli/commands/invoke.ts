@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { ApiError } from "../../client/client.ts";
 import type { AnswerHead } from "../../client/invoke.ts";
+import type { Callback } from "../../schema/destination.ts";
 import { answerAsJson, printAnswer } from "../answer.ts";
 import { readInput } from "../input.ts";
 import { clientOf, type ServerOptions, withServer } from "../options.ts";
@@ -12,6 +13,8 @@ interface InvokeCommandOptions extends ServerOptions {
   type: string;
   qualifier?: string;
   async?: boolean;
+  callbackUrl?: string;
+  callbackSecret?: string;
   log?: boolean;
   idempotencyKey?: string;
   dryRun?: boolean;
@@ -25,6 +28,7 @@ const examples = [
   "echo '[1, 2]' | runlet invoke sum -",
   `runlet invoke charge '{"euros": 3}' --idempotency-key order-17`,
   `runlet invoke --async report '{"month": 5}'`,
+  "runlet invoke --async report --callback-url https://example.org/ended --callback-secret callback-key",
 ];
 
 /** `runlet invoke`. */
@@ -37,6 +41,8 @@ export function invokeCommand(): Command {
     .option("-t, --type <type>", "media type of the event", "application/json")
     .option("--qualifier <name>", "an alias, or a version other than the latest")
     .option("--async", "queue the event and print its id, without waiting for the answer")
+    .option("--callback-url <url>", "with --async, a URL that is told of the event's end")
+    .option("--callback-secret <name>", "the secret that signs what the callback is sent")
     .option("-l, --log", "show the last 4 KiB of what it wrote on stderr, also where it fails")
     .option("--idempotency-key <key>", "run once for this key, however often it is asked for")
     .option("--dry-run", "check the function and the event, and run nothing")
@@ -46,10 +52,11 @@ export function invokeCommand(): Command {
       if (typed !== undefined && options.file !== undefined) {
         command.error("expected one event: as an argument or with --file");
       }
+      const callback = callbackOf(command, options);
       const event = await eventOf(typed, options.file);
       const client = clientOf(options);
       if (options.async) {
-        const request = { event, contentType, qualifier };
+        const request = { event, contentType, qualifier, callback };
         const accepted = await client.invokeAsync(name, request);
         if (options.json) printJson(accepted);
         else process.stdout.write(`${accepted.eventId}\n`);
@@ -70,6 +77,15 @@ export function invokeCommand(): Command {
       if (options.verbose) tell(answer);
     });
   return command;
+}
+
+function callbackOf(
+  command: Command,
+  { async: isAsync, callbackUrl: url, callbackSecret: secret }: InvokeCommandOptions,
+): Callback | undefined {
+  if (url === undefined && secret === undefined) return undefined;
+  if (url !== undefined && secret !== undefined && isAsync) return { url, secret };
+  return command.error("expected --async, --callback-url and --callback-secret together");
 }
 
 function tellLogOfFailure(error: unknown): never {

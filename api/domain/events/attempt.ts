@@ -5,11 +5,13 @@ import { isRunletError, RunletError } from "../errors.ts";
 import type { Functions } from "../functions.ts";
 import type { Answer, Invoker } from "../invoker.ts";
 import type { DispatchPolicy } from "./dispatcher.ts";
+import { assertDepth } from "./follow-ups.ts";
 
 /**
  * Invokes an event's function once. It does not wait at the function's own bound, lest events of one function
  * should hold the places of all.
- * @throws `resource_exhausted` where the function is at its bound; else as {@link Invoker.invoke}.
+ * @throws `resource_exhausted` where the function is at its bound; `failed_precondition` at the end of too long a
+ * chain of destinations; else as {@link Invoker.invoke}.
  */
 export async function attemptEvent(
   invoker: Invoker,
@@ -17,6 +19,7 @@ export async function attemptEvent(
   signal: AbortSignal,
 ): Promise<Answer> {
   const { id, functionName: name, attempts, body } = event;
+  assertDepth(event);
   const qualifier = event.qualifier ?? undefined;
   if (!invoker.hasRoom(name, qualifier)) {
     throw new RunletError("resource_exhausted", `Cannot run now: ${name} is at its concurrency`);

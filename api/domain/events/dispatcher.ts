@@ -1,14 +1,16 @@
 import PQueue from "p-queue";
 import { nowUs } from "../../../runtime/clock.ts";
-import type { EventRow } from "../../../store/event-row.ts";
+import type { EventEnd, EventKind, EventRow, NewEvent } from "../../../store/event-row.ts";
 import type { AsyncPolicy } from "../../schema/async-policy.ts";
 import { RunletError } from "../errors.ts";
+import type { Answer } from "../invoker.ts";
 import { asFailure } from "../outcome.ts";
+import type { EndedEvent } from "./ended-event.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { isThrottle, spent, verdictOn } from "./retry.ts";
 
 /** One attempt at an event, to its end. @throws RunletError if the attempt failed or could not be made. */
-export type Attempt = (event: EventRow, signal: AbortSignal) => Promise<unknown>;
+export type Attempt = (event: EventRow, signal: AbortSignal) => Promise<Answer | void>;
 
 /** What a function's configuration says of its events. */
 export interface DispatchPolicy {
@@ -19,7 +21,13 @@ export interface DispatchPolicy {
 
 export interface DispatcherOptions {
   queue: EventQueue;
+  /** The events that it runs; those of another kind are another's. */
+  kind: EventKind;
   attempt: Attempt;
+  /** What an event's end queues, in one commit with it. */
+  followUpsOf?: (ended: EndedEvent) => readonly NewEvent[];
+  /** Told when an end has queued something. */
+  onFollowUp?: () => void;
   /** The policy of a function; the default one where it is gone. */
   policyOf: (functionName: string) => DispatchPolicy;
   /** How many events run at once. */
@@ -60,7 +68,8 @@ export class Dispatcher {
 
   /** Makes events of an earlier life due again, answers how many, and begins. */
   async start(): Promise<number> {
-    const recovered = await this.#options.queue.recover(nowUs(), {
+    const { queue, kind } = this.#options;
+    const recovered = await queue.recover(kind, nowUs(), {
       code: "runtime_failed",
       message: "Cannot tell how the attempt ended: the server ended before it did",
     });
@@ -93,13 +102,14 @@ export class Dispatcher {
   }
 
   async #pump(): Promise<void> {
+    const { queue, kind } = this.#options;
     try {
       while (this.#isWoken && !this.#isClosed) {
         this.#isWoken = false;
         await this.#prune();
         const atUs = nowUs();
         while (this.#hasRoom() && (await this.#next(atUs)));
-        if (!this.#isWoken) this.#sleep(atUs, await this.#options.queue.nextDueAtUs(atUs));
+        if (!this.#isWoken) this.#sleep(atUs, await queue.nextDueAtUs(kind, atUs));
       }
     } catch (error) {
       this.#options.onError(error);
@@ -115,8 +125,9 @@ export class Dispatcher {
 
   /** Begins the next event; false if none is due. */
   async #next(atUs: number): Promise<boolean> {
+    const { queue, kind } = this.#options;
     const except = this.#busyFunctions(atUs);
-    const event = await this.#options.queue.lease({ after: this.#lastFunction, except, atUs });
+    const event = await queue.lease({ kind, after: this.#lastFunction, except, atUs });
     if (event === undefined) return false;
     const { functionName } = event;
     this.#lastFunction = functionName;
@@ -150,7 +161,7 @@ export class Dispatcher {
   }
 
   async #attempt(event: EventRow): Promise<void> {
-    const { queue, attempt, policyOf } = this.#options;
+    const { attempt, policyOf } = this.#options;
     const policy = policyOf(event.functionName).async;
     const condition = spent(event, { policy, atUs: nowUs() });
     if (condition !== undefined) {
@@ -158,16 +169,17 @@ export class Dispatcher {
         code: event.errorCode ?? "deadline_exceeded",
         message: event.errorMessage ?? "Cannot run the event: it waited past its greatest age",
       };
-      await queue.finish(event.id, { state: "dead", atUs: nowUs(), condition, error });
+      await this.#finish({ event, end: { state: "dead", atUs: nowUs(), condition, error } });
       return;
     }
+    let answer: Answer | void;
     try {
-      await attempt(event, this.#cancel.signal);
+      answer = await attempt(event, this.#cancel.signal);
     } catch (thrown) {
       await this.#failed(event, asFailure(thrown), policy);
       return;
     }
-    await queue.finish(event.id, { state: "succeeded", atUs: nowUs() });
+    await this.#finish({ event, end: { state: "succeeded", atUs: nowUs() }, answer });
   }
 
   async #failed(event: EventRow, failure: RunletError, policy: AsyncPolicy): Promise<void> {
@@ -182,7 +194,17 @@ export class Dispatcher {
     if (isThrottle(failure)) this.#restingUntilUs.set(event.functionName, atUs + restMs * 1000);
     const verdict = verdictOn(event, failure, { policy, atUs, random: Math.random() });
     if (verdict.kind === "again") await queue.reschedule(event.id, { ...verdict, error });
-    else await queue.finish(event.id, { state: "dead", atUs, condition: verdict.condition, error });
+    else {
+      const end: EventEnd = { state: "dead", atUs, condition: verdict.condition, error };
+      await this.#finish({ event, end, failure });
+    }
+  }
+
+  async #finish(ended: EndedEvent): Promise<void> {
+    const { queue, followUpsOf, onFollowUp } = this.#options;
+    const followUps = followUpsOf?.(ended) ?? [];
+    await queue.finish(ended.event.id, ended.end, followUps);
+    if (followUps.length > 0) onFollowUp?.();
   }
 
   #sleep(sinceUs: number, nextDueAtUs: number | undefined): void {

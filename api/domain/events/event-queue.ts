@@ -3,6 +3,7 @@ import type {
   EventEnd,
   EventError,
   EventFilter,
+  EventKind,
   EventRow,
   EventSummary,
   LeaseTurn,
@@ -18,10 +19,10 @@ export interface EventQueue {
   lease(turn: LeaseTurn): Promise<EventRow | undefined>;
   /** Gives a leased event back, due later. */
   reschedule(id: string, how: Reschedule): Promise<boolean>;
-  /** Ends a leased event. */
-  finish(id: string, end: EventEnd): Promise<boolean>;
-  /** Makes events due at `atUs` whose holder is gone, with `error` as what their last attempt came to. */
-  recover(atUs: number, error: EventError): Promise<number>;
+  /** Ends a leased event and queues what follows from that, both or neither. */
+  finish(id: string, end: EventEnd, followUps: readonly NewEvent[]): Promise<boolean>;
+  /** Makes events of a kind due at `atUs` whose holder is gone, with `error` as what their last attempt came to. */
+  recover(kind: EventKind, atUs: number, error: EventError): Promise<number>;
   /** Removes an event that nobody has leased; false if it is not waiting. */
   cancel(id: string): Promise<boolean>;
   /** Queues dead events anew, as if they were accepted at `atUs`; answers how many were dead. */
@@ -32,8 +33,8 @@ export interface EventQueue {
   depths(): Promise<EventDepth[]>;
   /** Drops up to `limit` events that succeeded before a moment, and answers how many. */
   prune(endedBeforeUs: number, limit: number): Promise<number>;
-  /** When the first event after a moment becomes due, microseconds since the epoch. */
-  nextDueAtUs(afterUs: number): Promise<number | undefined>;
+  /** When the first event of a kind after a moment becomes due, microseconds since the epoch. */
+  nextDueAtUs(kind: EventKind, afterUs: number): Promise<number | undefined>;
   get(id: string): Promise<EventRow | undefined>;
   /** A page of events, newest first. */
   list(filter: EventFilter): Promise<EventSummary[]>;

@@ -7,10 +7,12 @@ import type { EventQueue } from "./event-queue.ts";
 
 /** An event as callers see it. */
 export function toEvent(row: EventSummary): Event {
-  const { id, functionName, bodyBytes, source, state, attempts, acceptedAtUs } = row;
+  const { id, kind, functionName, bodyBytes, source, state, attempts, acceptedAtUs } = row;
   const { qualifier, contentType, endedAtUs, deadCondition: condition, errorCode: code } = row;
+  const { callback } = row;
   return {
     id,
+    kind,
     functionName,
     bodyBytes,
     source,
@@ -19,6 +21,7 @@ export function toEvent(row: EventSummary): Event {
     attempts,
     acceptedAtUs,
     ...withoutNulls({ qualifier, contentType, endedAtUs, condition }),
+    ...(callback !== null && { callback }),
     ...(state === "queued" && { nextAtUs: row.nextAtUs }),
     ...(code !== null && { error: { code, message: row.errorMessage ?? "" } }),
   };

@@ -1,5 +1,5 @@
 import { nowUs } from "../../../runtime/clock.ts";
-import type { EventSummary, NewEvent } from "../../../store/event-row.ts";
+import type { EventCallback, EventSummary, NewEvent } from "../../../store/event-row.ts";
 import type { Event, EventDetail, EventFilter } from "../../schema/event.ts";
 import { RunletError } from "../errors.ts";
 import { eventType } from "../event.ts";
@@ -7,6 +7,7 @@ import type { Functions } from "../functions.ts";
 import { newInvocationId as newEventId } from "../invocation-id.ts";
 import type { Invocations } from "../invocations.ts";
 import type { Page } from "../page.ts";
+import type { Callbacks } from "./delivery/callbacks.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { eventPage, toEvent } from "./event-view.ts";
 
@@ -14,6 +15,7 @@ export interface EventsOptions {
   queue: EventQueue;
   functions: Functions;
   invocations: Invocations;
+  callbacks: Callbacks;
   /** The largest event that is queued. */
   maxEventBytes: number;
   /** Told of each event once it is durable. */
@@ -29,6 +31,8 @@ export interface AcceptRequest {
   /** Who hands it in, such as `api`. */
   source: string;
   traceId?: string | undefined;
+  /** Whom its caller wants told of its end. */
+  callback?: EventCallback | undefined;
   /** A UUID v7; an event that is handed in again with the same one is queued once. */
   id?: string | undefined;
 }
@@ -45,7 +49,7 @@ export class Events {
    * Queues an event and answers its id once it is durable; a write to the record in the same turn of the
    * event loop shares its commit.
    * @throws `not_found` without such a function or version; `invalid_argument` for an event that is not what
-   * it says; `payload_too_large`.
+   * it says; `failed_precondition` for a callback that may not be told; `payload_too_large`.
    */
   async accept(request: AcceptRequest): Promise<string> {
     const event = this.#check(request);
@@ -77,8 +81,8 @@ export class Events {
   }
 
   #check(request: AcceptRequest): NewEvent {
-    const { functions, maxEventBytes } = this.#options;
-    const { name, qualifier, body, source, traceId = null, id = newEventId() } = request;
+    const { functions, callbacks, maxEventBytes } = this.#options;
+    const { name, qualifier, body, source, callback, traceId = null, id = newEventId() } = request;
     const { config } = functions.resolve(name, qualifier);
     if (body.length > maxEventBytes) {
       throw new RunletError(
@@ -88,14 +92,18 @@ export class Events {
     }
     const contentType =
       config.runtime === "command" ? request.contentType : eventType(request.contentType, body);
+    if (callback !== undefined) callbacks.secretOf(callback);
     return {
       id,
+      kind: "invoke",
       functionName: name,
       qualifier: qualifier ?? null,
       contentType: contentType ?? null,
       body,
       source,
       traceId,
+      depth: 0,
+      callback: callback ?? null,
       acceptedAtUs: nowUs(),
     };
   }

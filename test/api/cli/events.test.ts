@@ -22,13 +22,32 @@ test("invoke --async prints the event's id, by which events shows it", async () 
   const shown = await runlet(["events", "show", id], { url });
   assert.equal((JSON.parse(shown.stdout) as EventDetail).invocations.length, 1);
   const listed = await runlet(["events", "--function", "good"], { url });
-  assert.match(listed.stdout, /^ID .*FUNCTION +STATE +ATTEMPTS/);
-  assert.match(listed.stdout, new RegExp(`\\n${id} +good +succeeded +1 `));
+  assert.match(listed.stdout, /^ID .*FUNCTION +KIND +STATE +ATTEMPTS/);
+  assert.match(listed.stdout, new RegExp(`\\n${id} +good +invoke +succeeded +1 `));
   const json = await runlet(["invoke", "good", "--async", "--json"], { url });
   assert.match((JSON.parse(json.stdout) as { eventId: string }).eventId, /^[0-9a-f-]{36}$/);
   const late = await runlet(["events", "cancel", id, "--json"], { url });
   assert.equal(late.exitCode, 1);
   assert.match(late.stderr, /failed_precondition/);
+});
+
+test("invoke --async names a callback, and takes none without its secret or for a call that waits", async () => {
+  const words = [
+    "--callback-url",
+    "https://callback.invalid/",
+    "--callback-secret",
+    "callback-key",
+  ];
+  await client.setSecret("callback-key", "key");
+  await client.deploy("calls-back", { runtime: "node", code: { source } });
+  const { exitCode, stdout } = await runlet(["invoke", "calls-back", "--async", ...words], { url });
+  assert.equal(exitCode, 0);
+  const { callback } = await client.event(stdout.trim());
+  assert.deepEqual(callback, { url: "https://callback.invalid/", secret: "callback-key" });
+  for (const wrong of [words, ["--async", ...words.slice(2)]]) {
+    const refused = await runlet(["invoke", "calls-back", ...wrong], { url });
+    assert.match(refused.stderr, /expected --async, --callback-url and --callback-secret together/);
+  }
 });
 
 test("an event that waits is cancelled by events cancel", async () => {
@@ -45,7 +64,10 @@ test("dead letters are listed, shown, driven again and removed", async () => {
   const { eventId } = await client.invokeAsync("bad", { event: '{"fail":true}' });
   await eventIn(client, eventId, "dead");
   const listed = await runlet(["dead-letters", "ls", "--function", "bad"], { url });
-  assert.match(listed.stdout, new RegExp(`\\n${eventId} +bad +dead +1 .* function_error\\n`));
+  assert.match(
+    listed.stdout,
+    new RegExp(`\\n${eventId} +bad +invoke +dead +1 .* function_error\\n`),
+  );
   const shown = await runlet(["dead-letters", "show", eventId], { url });
   assert.match(shown.stdout, /"body": "\{\\"fail\\":true\}"/);
   const one = await runlet(["dead-letters", "redrive", eventId], { url });

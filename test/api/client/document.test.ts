@@ -78,6 +78,8 @@ const story: Record<keyof Client, () => unknown> = {
   checkInvoke: async () => await client.checkInvoke("echo", { qualifier: "live" }),
   invokeAsync: async () => {
     const { eventId } = await client.invokeAsync("echo", { qualifier: "live" });
+    const callback = { url: "https://example.org/ended", secret: "nobody" };
+    await refused(client.invokeAsync("echo", { callback }));
     await eventIn(client, eventId, "succeeded");
     for (const _ of [1, 2, 3]) {
       await eventIn(client, (await client.invokeAsync("failing")).eventId, "dead");
