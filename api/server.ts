@@ -144,9 +144,12 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const stockUp = (name: string): void =>
     void stocking.follow(name, functions.inUse(name)).catch(onError);
   const versions = new Versions(functionStore);
+  const calledBy = (name: string, qualifier: string): string[] =>
+    scheduleStore.naming(name, qualifier).map((schedule) => `schedule ${schedule}`);
   const aliases = new Aliases({
     store: new AliasStore(database),
     versions,
+    dependents: calledBy,
     onChange: stockUp,
   });
   const builder = new Builder({
@@ -164,12 +167,15 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     aliases,
     code,
     maxCodeBytes,
-    dependents: (name) => [
-      ...scheduleStore
-        .list({ functionName: name, limit: 10 })
-        .map((schedule) => `schedule ${schedule.name}`),
-      ...functionStore.namingDestination(name, 10).map((other) => `function ${other}`),
-    ],
+    dependents: (name, version) =>
+      version === undefined
+        ? [
+            ...scheduleStore
+              .list({ functionName: name, limit: 10 })
+              .map((schedule) => `schedule ${schedule.name}`),
+            ...functionStore.namingDestination(name, 10).map((other) => `function ${other}`),
+          ]
+        : calledBy(name, String(version)),
     checkDestinations: (name, { async }) => {
       const resolve = functions.resolve.bind(functions);
       assertDestinations(name, async, { callbacks, resolve });

@@ -9,6 +9,8 @@ import {
 /** Which invocations a page shows: those that match all that is given. */
 export interface InvocationFilter {
   readonly functionName?: string;
+  /** The alias or the version that the caller named. */
+  readonly qualifier?: string;
   readonly status?: InvocationStatus;
   readonly kind?: InvocationKind;
   readonly exitReason?: RecordedExitReason;
@@ -31,7 +33,15 @@ export interface Query {
   readonly values: readonly (string | number)[];
 }
 
-const equalities = ["eventId", "traceId", "functionName", "status", "kind", "exitReason"] as const;
+const equalities = [
+  "eventId",
+  "traceId",
+  "functionName",
+  "qualifier",
+  "status",
+  "kind",
+  "exitReason",
+] as const;
 type Equality = (typeof equalities)[number];
 
 interface Index {

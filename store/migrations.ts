@@ -75,7 +75,7 @@ export interface Migration {
  *   function_name, qualifier      not a key of `functions`: that row outlives the function
  *   expression, time_zone, missed_runs, content_type
  *   state           active | paused
- *   revision        counts the changes
+ *   revision_id     another one after each change
  *   anchored_at_us  what a rate counts from
  *   next_at_us      the next due time; null while paused, and where none comes any more
  *   last_at_us, last_error        the due time that was claimed last, and why it was refused
@@ -244,7 +244,7 @@ export const released: readonly Migration[] = [
         missed_runs TEXT NOT NULL,
         content_type TEXT NOT NULL,
         state TEXT NOT NULL,
-        revision INTEGER NOT NULL,
+        revision_id TEXT NOT NULL,
         anchored_at_us INTEGER NOT NULL,
         next_at_us INTEGER,
         last_at_us INTEGER,

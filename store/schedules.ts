@@ -13,7 +13,8 @@ export interface ScheduleRow {
   readonly contentType: string;
   readonly event: Buffer;
   readonly state: string;
-  readonly revision: number;
+  /** Another one after each change. */
+  readonly revisionId: string;
   readonly anchoredAtUs: number;
   /** Null while it is paused, and where it never comes due again. */
   readonly nextAtUs: number | null;
@@ -44,6 +45,7 @@ export class ScheduleStore {
   readonly #get: Sqlite.Statement<[string], ScheduleRow>;
   readonly #list: Sqlite.Statement<[string, number], ScheduleRow>;
   readonly #listOf: Sqlite.Statement<[string, string, number], ScheduleRow>;
+  readonly #naming: Sqlite.Statement<[string, string], string>;
   readonly #delete: Sqlite.Statement<[string]>;
   readonly #due: Sqlite.Statement<[number, number], ScheduleRow>;
   readonly #firstDue: Sqlite.Statement<[], number | null>;
@@ -66,11 +68,11 @@ export class ScheduleStore {
     this.#claim = (claims) => claim.immediate(claims);
     this.#put = connection.prepare(
       `INSERT OR REPLACE INTO schedules
-         (name, function_name, qualifier, expression, time_zone, missed_runs, content_type, state, revision,
+         (name, function_name, qualifier, expression, time_zone, missed_runs, content_type, state, revision_id,
           anchored_at_us, next_at_us, last_at_us, last_status, last_error, missed_at_us, missed_count,
           created_at_us, updated_at_us, event)
        VALUES
-         (@name, @functionName, @qualifier, @expression, @timeZone, @missedRuns, @contentType, @state, @revision,
+         (@name, @functionName, @qualifier, @expression, @timeZone, @missedRuns, @contentType, @state, @revisionId,
           @anchoredAtUs, @nextAtUs, @lastAtUs, @lastStatus, @lastError, @missedAtUs, @missedCount,
           @createdAtUs, @updatedAtUs, @event)`,
     );
@@ -81,6 +83,11 @@ export class ScheduleStore {
     this.#listOf = connection.prepare(
       `SELECT ${columns} FROM schedules WHERE function_name = ? AND name > ? ORDER BY name LIMIT ?`,
     );
+    this.#naming = connection
+      .prepare<[string, string], string>(
+        "SELECT name FROM schedules WHERE function_name = ? AND qualifier = ? ORDER BY name LIMIT 10",
+      )
+      .pluck();
     this.#delete = connection.prepare("DELETE FROM schedules WHERE name = ?");
     this.#due = connection.prepare(
       `SELECT ${columns} FROM schedules WHERE next_at_us <= ? ORDER BY next_at_us LIMIT ?`,
@@ -123,6 +130,11 @@ export class ScheduleStore {
       : this.#listOf.all(functionName, after, limit);
   }
 
+  /** The names of schedules, ten at most, that call a function by a qualifier. */
+  naming(functionName: string, qualifier: string): string[] {
+    return this.#naming.all(functionName, qualifier);
+  }
+
   /** Deletes a schedule; false if there is none. */
   delete(name: string): boolean {
     return this.#delete.run(name).changes > 0;
@@ -159,7 +171,7 @@ export class ScheduleStore {
 }
 
 const columns = `name, function_name AS functionName, qualifier, expression, time_zone AS timeZone,
-  missed_runs AS missedRuns, content_type AS contentType, state, revision,
+  missed_runs AS missedRuns, content_type AS contentType, state, revision_id AS revisionId,
   anchored_at_us AS anchoredAtUs, next_at_us AS nextAtUs, last_at_us AS lastAtUs,
   last_status AS lastStatus, last_error AS lastError, missed_at_us AS missedAtUs,
   missed_count AS missedCount, created_at_us AS createdAtUs, updated_at_us AS updatedAtUs, event`;

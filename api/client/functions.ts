@@ -44,7 +44,7 @@ export class FunctionMethods extends Methods {
     return await this.connection.get(pathOf("functions", name, "versions"), query);
   }
 
-  /** Deletes a version that is not the latest and that no alias names. */
+  /** Deletes a version that is not the latest and that no alias and no schedule names. */
   async removeVersion(name: string, version: number): Promise<void> {
     await this.connection.delete(pathOf("functions", name, "versions", String(version)));
   }

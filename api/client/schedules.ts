@@ -5,6 +5,7 @@ import type {
   ScheduleQuery,
   ScheduleSpecInput,
 } from "../schema/schedule.ts";
+import { type ChangeOptions, conditionHeaders } from "./condition.ts";
 import { quickTimeoutMs } from "./connection.ts";
 import { Methods, type Page } from "./methods.ts";
 import { asJson, pathOf } from "./request.ts";
@@ -14,8 +15,15 @@ const post = { method: "POST", timeoutMs: quickTimeoutMs };
 /** What a client does with schedules. */
 export class ScheduleMethods extends Methods {
   /** Makes a schedule, or replaces what it says. */
-  async putSchedule(name: string, spec: ScheduleSpecInput): Promise<ScheduleDetail> {
-    const options = { ...asJson("PUT", spec), timeoutMs: quickTimeoutMs };
+  async putSchedule(
+    name: string,
+    spec: ScheduleSpecInput,
+    change: ChangeOptions = {},
+  ): Promise<ScheduleDetail> {
+    const options = {
+      ...asJson("PUT", spec, conditionHeaders(change)),
+      timeoutMs: quickTimeoutMs,
+    };
     return await this.connection.ask(pathOf("schedules", name), options);
   }
 
@@ -45,7 +53,7 @@ export class ScheduleMethods extends Methods {
   }
 
   /** Deletes a schedule. */
-  async removeSchedule(name: string): Promise<void> {
-    await this.connection.delete(pathOf("schedules", name));
+  async removeSchedule(name: string, change: ChangeOptions = {}): Promise<void> {
+    await this.connection.delete(pathOf("schedules", name), change);
   }
 }

@@ -12,6 +12,8 @@ export interface AliasesOptions {
   versions: Versions;
   /** Told of each function of which an alias has changed. */
   onChange: (functionName: string) => void;
+  /** What calls by an alias and would be left without it, such as `schedule nightly`. */
+  dependents: (functionName: string, name: string) => readonly string[];
   /** Decides for each call between two versions, from 0 up to 1. */
   random?: () => number;
 }
@@ -90,10 +92,18 @@ export class Aliases {
     return pageOf(rows, limit, { item: describe, cursor: ({ name }) => name });
   }
 
-  /** Deletes an alias; its versions stay. @throws `not_found`, `condition_not_met`. */
+  /** Deletes an alias; its versions stay. @throws `not_found`, `condition_not_met`; `failed_precondition` where something still calls by it. */
   remove(functionName: string, name: string, condition: Condition = {}): void {
     const { revisionId } = this.#find(functionName, name);
-    assertCondition(`alias ${name} of function ${functionName}`, revisionId, condition);
+    const what = `alias ${name} of function ${functionName}`;
+    assertCondition(what, revisionId, condition);
+    const dependents = this.#options.dependents(functionName, name);
+    if (dependents.length > 0) {
+      throw new RunletError(
+        "failed_precondition",
+        `Cannot delete ${what}: ${dependents.join(", ")} would be left without it. Delete what calls it first`,
+      );
+    }
     this.#options.store.delete(functionName, name);
     this.forget();
     this.#options.onChange(functionName);

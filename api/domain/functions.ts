@@ -31,8 +31,8 @@ export interface FunctionsOptions {
   checkDestinations: (name: string, config: FunctionConfig) => void;
   /** Told of each function that has a new version, or is gone. */
   onChange: (name: string) => void;
-  /** What calls a function by its name and would be left without it, such as `schedule nightly`. */
-  dependents: (name: string) => readonly string[];
+  /** What calls a function, or one version of it by its number, and would be left without, such as `schedule nightly`. */
+  dependents: (name: string, version?: number) => readonly string[];
   maxCodeBytes: number;
 }
 
@@ -135,7 +135,7 @@ export class Functions {
     onChange(name);
   }
 
-  /** Deletes a version. @throws `not_found`; `failed_precondition` for the latest one and for one that an alias names. */
+  /** Deletes a version. @throws `not_found`; `failed_precondition` for the latest one and for one that something names. */
   removeVersion(name: string, version: number): void {
     const { store, versions, aliases } = this.#options;
     versions.find(name, version);
@@ -149,6 +149,10 @@ export class Functions {
     const naming = aliases.naming(name, version);
     if (naming.length > 0) {
       refuse(`alias ${naming.join(", ")} names it. Send its calls to another version first`);
+    }
+    const dependents = this.#options.dependents(name, version);
+    if (dependents.length > 0) {
+      refuse(`${dependents.join(", ")} would be left without it. Delete what calls it first`);
     }
     store.deleteVersion(name, version);
     versions.forget();

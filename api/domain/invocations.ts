@@ -127,6 +127,7 @@ export class Invocations {
     const { rows, next } = this.#options.store.page({
       limit: filter.limit,
       ...(filter.function !== undefined && { functionName: filter.function }),
+      ...(filter.qualifier !== undefined && { qualifier: filter.qualifier }),
       ...(filter.status !== undefined && { status: filter.status }),
       ...(filter.reason !== undefined && { exitReason: filter.reason }),
       ...(filter.kind !== undefined && { kind: filter.kind }),

@@ -77,11 +77,11 @@ const remove = createRoute({
   path: "/{name}/aliases/{alias}",
   operationId: "deleteAlias",
   tags: ["aliases"],
-  summary: "Delete an alias; its versions stay",
+  summary: "Delete an alias, unless a schedule names it; its versions stay",
   request: { params, headers: deletionHeaders },
   responses: {
     204: { description: "Deleted" },
-    ...problemAnswers("invalid_argument", "not_found", "condition_not_met"),
+    ...problemAnswers("invalid_argument", "not_found", "failed_precondition", "condition_not_met"),
   },
 });
 

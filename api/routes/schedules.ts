@@ -3,6 +3,7 @@ import type { Schedules } from "../domain/schedules/schedules.ts";
 import { scheduleName } from "../schema/common.ts";
 import { acceptedEvent } from "../schema/event.ts";
 import { scheduleDetail, scheduleFilter, schedulePage, scheduleSpec } from "../schema/schedule.ts";
+import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 
@@ -16,6 +17,7 @@ const put = createRoute({
   summary: "Make a schedule, or replace what it says",
   request: {
     params,
+    headers: putHeaders,
     body: { content: { "application/json": { schema: scheduleSpec } }, required: true },
   },
   responses: {
@@ -30,7 +32,7 @@ const get = createRoute({
   path: "/{name}",
   operationId: "getSchedule",
   tags: ["schedules"],
-  summary: "Show a schedule with its event and its next due times",
+  summary: "Show a schedule with its event and its next due times; its revision id is its ETag",
   request: { params },
   responses: {
     200: jsonAnswer(scheduleDetail, "The schedule"),
@@ -57,7 +59,7 @@ const remove = createRoute({
   operationId: "deleteSchedule",
   tags: ["schedules"],
   summary: "Delete a schedule; events that it handed over run",
-  request: { params },
+  request: { params, headers: deletionHeaders },
   responses: {
     204: { description: "Deleted" },
     ...problemAnswers("invalid_argument", "not_found", "condition_not_met"),
@@ -111,13 +113,20 @@ export function scheduleRoutes(schedules: Schedules): OpenAPIHono {
   return createRouter()
     .openapi(put, (context) => {
       const { name } = context.req.valid("param");
-      const { schedule, created } = schedules.put(name, context.req.valid("json"));
+      const condition = conditionOf(context.req.valid("header"));
+      const { schedule, created } = schedules.put(name, context.req.valid("json"), condition);
+      context.header("etag", etag(schedule.revisionId));
       return context.json(schedule, created ? 201 : 200);
     })
-    .openapi(get, (context) => context.json(schedules.get(context.req.valid("param").name), 200))
+    .openapi(get, (context) => {
+      const found = schedules.get(context.req.valid("param").name);
+      context.header("etag", etag(found.revisionId));
+      return context.json(found, 200);
+    })
     .openapi(list, (context) => context.json(schedules.list(context.req.valid("query")), 200))
     .openapi(remove, (context) => {
-      schedules.remove(context.req.valid("param").name);
+      const condition = conditionOf(context.req.valid("header"));
+      schedules.remove(context.req.valid("param").name, condition);
       return context.body(null, 204);
     })
     .openapi(pause, (context) =>

@@ -35,7 +35,7 @@ const remove = createRoute({
   path: "/{name}/versions/{version}",
   operationId: "deleteVersion",
   tags: ["functions"],
-  summary: "Delete a version that is not the latest and that no alias names",
+  summary: "Delete a version that is not the latest and that no alias and no schedule names",
   request: {
     params: z.object({ name: functionName, version: typedVersion.openapi({ type: "integer" }) }),
   },

@@ -19,7 +19,7 @@ export const functionReference = z
 /** Number of a version of a function. */
 export const versionNumber = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
 
-/** Revision of a function or an alias; also its ETag. */
+/** Revision of a function, an alias or a schedule; also its ETag. */
 export const revisionId = z.string().openapi({ description: "Another one after each change" });
 
 /** Name of a schedule: also a path segment. */

@@ -121,6 +121,9 @@ export const invocationPage = pageOf(invocation).openapi("InvocationPage", {
 
 export const invocationFilter = z.object({
   function: functionName.optional(),
+  qualifier: z.string().max(64).optional().openapi({
+    description: "Only where the caller named this alias or version",
+  }),
   status: invocationStatus.optional(),
   reason: exitReason.optional(),
   kind: invocationKind.optional(),

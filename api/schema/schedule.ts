@@ -1,5 +1,13 @@
 import { z } from "@hono/zod-openapi";
-import { eventId, functionName, momentUs, pageLimit, pageOf, scheduleName } from "./common.ts";
+import {
+  eventId,
+  functionName,
+  momentUs,
+  pageLimit,
+  pageOf,
+  revisionId,
+  scheduleName,
+} from "./common.ts";
 
 const settings = {
   function: functionName,
@@ -51,7 +59,7 @@ const scheduleExample = {
   contentType: "application/json",
   missedRuns: "skip" as const,
   state: "active" as const,
-  revision: 1,
+  revisionId: "55192cbb-01d7-402e-acdf-e901b834542b",
   nextAtUs: [1769909400000000, 1769995800000000],
   createdAtUs: 1769860800000000,
   updatedAtUs: 1769860800000000,
@@ -63,7 +71,7 @@ export const schedule = z
     name: scheduleName,
     ...settings,
     state: z.enum(["active", "paused"]),
-    revision: z.number().int().positive().openapi({ description: "Counts the changes" }),
+    revisionId,
     nextAtUs: z.array(momentUs).openapi({
       description: "The next due times, three at most; none while it is paused",
     }),

@@ -60,7 +60,7 @@ test("what a schedule says is shown with its next three due times", async () => 
     name: "shown",
     contentType: "application/json",
     state: "active",
-    revision: 1,
+    revisionId: made.revisionId,
   });
   assert.equal(nextAtUs.length, 3);
   assert.equal(createdAtUs, updatedAtUs);
@@ -78,7 +78,7 @@ test("a put that changes nothing makes no revision, and one that does keeps the 
   assert.deepEqual(await putChanging(spec), [200, first]);
   const [replaced, other] = await putChanging({ ...spec, event: 1 });
   assert.equal(replaced, 200);
-  assert.equal(other.revision, 2);
+  assert.notEqual(other.revisionId, first.revisionId);
   assert.equal(other.createdAtUs, first.createdAtUs);
   assert.deepEqual(other.nextAtUs, first.nextAtUs);
   const [, sooner] = await putChanging({ ...spec, expression: "rate(1 hour)" });
@@ -88,8 +88,8 @@ test("a put that changes nothing makes no revision, and one that does keeps the 
 test("a paused schedule has no due times, stays paused when it is replaced, and comes due after a resume", async () => {
   await client.putSchedule("resting", yearly);
   const paused = await client.pauseSchedule("resting");
-  assert.deepEqual([paused.state, paused.nextAtUs, paused.revision], ["paused", [], 2]);
-  assert.equal((await client.pauseSchedule("resting")).revision, 2);
+  assert.deepEqual([paused.state, paused.nextAtUs], ["paused", []]);
+  assert.deepEqual(await client.pauseSchedule("resting"), paused);
   const replaced = await client.putSchedule("resting", { ...yearly, expression: "rate(1 second)" });
   assert.deepEqual([replaced.state, replaced.nextAtUs], ["paused", []]);
   await client.putSchedule("resting", yearly);
@@ -138,6 +138,41 @@ test("a function that a schedule names is not deleted before the schedule", asyn
   assert.match(problem.detail, /schedule needing would be left without it/);
   await client.removeSchedule("needing");
   await client.removeFunction("needed");
+});
+
+for (const qualifier of ["live", "1"]) {
+  test(`what a schedule names of a function, ${qualifier}, is not deleted before the schedule`, async () => {
+    const name = `named-${qualifier}`;
+    await client.deploy(name, echo);
+    await client.deploy(name, { ...echo, env: { A: "b" } });
+    await client.createAlias(name, { name: "live", version: 2 });
+    await client.putSchedule(name, { ...yearly, function: name, qualifier });
+    const remove = async (): Promise<void> =>
+      qualifier === "live"
+        ? await client.removeAlias(name, "live")
+        : await client.removeVersion(name, 1);
+    const problem = await problemOf(remove());
+    assert.equal(problem.code, "failed_precondition");
+    assert.match(problem.detail, new RegExp(`schedule ${name} would be left without it`));
+    await client.removeSchedule(name);
+    await remove();
+  });
+}
+
+test("a schedule is changed and deleted only at the revision expected", async () => {
+  const spec = { ...yearly, event: 1 };
+  const { revisionId } = await client.putSchedule("guarded", spec, { isNew: true });
+  const response = await server.fetch("/v1/schedules/guarded");
+  assert.equal(response.headers.get("etag"), `"${revisionId}"`);
+  const { revisionId: paused } = await client.pauseSchedule("guarded");
+  const stale = [
+    client.putSchedule("guarded", spec, { isNew: true }),
+    client.putSchedule("guarded", spec, { ifMatch: revisionId }),
+    client.removeSchedule("guarded", { ifMatch: revisionId }),
+    client.putSchedule("missing", spec, { ifMatch: revisionId }),
+  ];
+  for (const call of stale) assert.equal((await problemOf(call)).code, "condition_not_met");
+  await client.removeSchedule("guarded", { ifMatch: paused });
 });
 
 test("schedules are listed by name, by page and by function, without their events", async () => {

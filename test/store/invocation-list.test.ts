@@ -92,6 +92,18 @@ test("a range of ids and a duration narrow a page like any other filter", () => 
   assert.deepEqual(found({ minRunUs: 30, before: ids[3]! }), [ids[2]]);
 });
 
+test("a qualifier narrows a page to the calls that named it", () => {
+  using it = new OpenedInvocations();
+  const ids = ["live", null, "2", "live"].map((qualifier) =>
+    it.insert({ qualifier, functionName: "f" }),
+  );
+  const found = it.invocations.page({ functionName: "f", qualifier: "live", limit: 9 }).rows;
+  assert.deepEqual(
+    found.map((row) => row.id),
+    [ids[3], ids[0]],
+  );
+});
+
 test("a trace has the invocations that named it and the one whose id it is, newest first", () => {
   using it = new OpenedInvocations();
   const root = it.insert({ functionName: "f" });
@@ -139,6 +151,8 @@ const plans: { filter: Omit<InvocationFilter, "limit" | "before">; index: string
   },
   { filter: { kind: "invoke", status: "failed" }, index: "invocations_by_kind_status" },
   { filter: { traceId: "t", functionName: "f" }, index: "invocations_by_trace" },
+  { filter: { functionName: "f", qualifier: "live" }, index: "invocations_by_function" },
+  { filter: { qualifier: "live" }, index: "sqlite_autoindex_invocations_1" },
   { filter: { functionName: "f", minRunUs: 5 }, index: "invocations_by_function" },
   { filter: { minRunUs: 5, since: "0" }, index: "sqlite_autoindex_invocations_1" },
 ];

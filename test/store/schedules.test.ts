@@ -14,7 +14,7 @@ const full: ScheduleRow = {
   contentType: "application/json",
   event: Buffer.from([0, 255]),
   state: "active",
-  revision: 2,
+  revisionId: "r",
   anchoredAtUs: 3,
   nextAtUs: 4,
   lastAtUs: 5,

@@ -45,6 +45,7 @@ function listCommand(): Command {
   return withServer(new Command("ls"), ["runlet invocations ls --function hello --limit 5"])
     .description("list invocations, newest first (also without a subcommand)")
     .option("--function <name>", "only of this function")
+    .option("--qualifier <name>", "only where the caller named this alias or version")
     .addOption(new Option("--status <status>", "only with this status").choices(statuses))
     .addOption(new Option("--reason <reason>", "only with this exit reason").choices(reasons))
     .addOption(new Option("--kind <kind>", "only of functions, or only of `run`").choices(kinds))

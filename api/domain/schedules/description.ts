@@ -17,7 +17,7 @@ export function describe(row: ScheduleRow): Schedule {
     contentType: row.contentType,
     missedRuns: row.missedRuns as Schedule["missedRuns"],
     state: row.state as Schedule["state"],
-    revision: row.revision,
+    revisionId: row.revisionId,
     nextAtUs: dueTimes(row),
     ...(row.lastAtUs !== null && { last: lastOf(row, row.lastAtUs) }),
     ...(row.missedAtUs !== null && {

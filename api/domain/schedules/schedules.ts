@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { nowUs } from "../../../runtime/clock.ts";
 import type { ScheduleRow, ScheduleStore } from "../../../store/schedules.ts";
 import type {
@@ -6,6 +7,7 @@ import type {
   ScheduleFilter,
   ScheduleSpec,
 } from "../../schema/schedule.ts";
+import { assertCondition, type Condition } from "../condition.ts";
 import { RunletError } from "../errors.ts";
 import type { Functions } from "../functions.ts";
 import { type Page, pageOf } from "../page.ts";
@@ -29,9 +31,13 @@ export class Schedules {
 
   /**
    * Makes a schedule or replaces what it says; a paused one stays paused.
-   * @throws `invalid_argument` that names the field; `not_found` for a function that does not exist.
+   * @throws `invalid_argument` that names the field; `not_found` for a function that does not exist; `condition_not_met`.
    */
-  put(name: string, spec: ScheduleSpec): { schedule: ScheduleDetail; created: boolean } {
+  put(
+    name: string,
+    spec: ScheduleSpec,
+    condition: Condition = {},
+  ): { schedule: ScheduleDetail; created: boolean } {
     const { store, functions } = this.#options;
     functions.resolve(spec.function, spec.qualifier);
     const stated = {
@@ -44,6 +50,7 @@ export class Schedules {
       event: eventBytes(spec),
     };
     const known = store.get(name);
+    assertCondition(`schedule ${name}`, known?.revisionId, condition);
     if (known === undefined || !says(known, stated)) {
       const isTimeKept = known?.expression === spec.expression && known.timeZone === spec.timeZone;
       const atUs = nowUs();
@@ -56,7 +63,7 @@ export class Schedules {
         name,
         anchoredAtUs,
         nextAtUs: known?.state === "paused" ? null : nextAtUs,
-        revision: (known?.revision ?? 0) + 1,
+        revisionId: randomUUID(),
         createdAtUs: known?.createdAtUs ?? atUs,
         updatedAtUs: atUs,
       });
@@ -75,9 +82,10 @@ export class Schedules {
     return pageOf(rows, limit, { item: describe, cursor: ({ name }) => name });
   }
 
-  /** Deletes a schedule; events that it handed over run. @throws `not_found`. */
-  remove(name: string): void {
-    if (!this.#options.store.delete(name)) throw missing(name);
+  /** Deletes a schedule; events that it handed over run. @throws `not_found`, `condition_not_met`. */
+  remove(name: string, condition: Condition = {}): void {
+    assertCondition(`schedule ${name}`, this.#find(name).revisionId, condition);
+    this.#options.store.delete(name);
     this.#options.clock.rearm();
   }
 
@@ -107,7 +115,7 @@ export class Schedules {
     const row = this.#find(name);
     if (row.state !== state) {
       const nextAtUs = next(row);
-      this.#write({ ...row, state, nextAtUs, revision: row.revision + 1, updatedAtUs: nowUs() });
+      this.#write({ ...row, state, nextAtUs, revisionId: randomUUID(), updatedAtUs: nowUs() });
     }
     return this.get(name);
   }

@@ -123,7 +123,12 @@ const story: Record<keyof Client, () => unknown> = {
   invocations: async () => {
     const before = (await client.invocations({ limit: 1 })).next;
     const since = "2026-01-31T12:00:00Z";
-    const which = { function: "echo", status: "succeeded", kind: "invoke" } as const;
+    const which = {
+      function: "echo",
+      qualifier: "live",
+      status: "succeeded",
+      kind: "invoke",
+    } as const;
     const when = { since, until: String(Date.now()), minDurationMs: 0 };
     const traceId = traceparent.split("-")[1];
     await client.invocations({ ...which, ...when, traceId, reason: "exited", limit: 1, before });
@@ -138,7 +143,15 @@ const story: Record<keyof Client, () => unknown> = {
   putSchedule: async () => {
     const spec = { function: "echo", qualifier: "live", timeZone: "Europe/Berlin" };
     const event = { a: ["b"] };
-    await client.putSchedule("nightly", { ...spec, expression: "30 2 * * *", event });
+    const expression = "30 2 * * *";
+    const { revisionId } = await client.putSchedule(
+      "nightly",
+      { ...spec, expression, event },
+      { isNew: true },
+    );
+    await client.putSchedule("nightly", { ...spec, expression }, { ifMatch: revisionId });
+    await refused(client.putSchedule("nightly", { ...spec, expression }, { isNew: true }));
+    await refused(client.removeAlias("echo", "live"));
   },
   schedules: async () => await client.schedules({ function: "echo", limit: 1, after: "a" }),
   getSchedule: async () => await client.getSchedule("nightly"),
@@ -148,7 +161,10 @@ const story: Record<keyof Client, () => unknown> = {
     await eventIn(client, (await client.runSchedule("nightly")).eventId, "succeeded");
     await client.getSchedule("nightly");
   },
-  removeSchedule: async () => await client.removeSchedule("nightly"),
+  removeSchedule: async () => {
+    const { revisionId } = await client.getSchedule("nightly");
+    await client.removeSchedule("nightly", { ifMatch: revisionId });
+  },
   removeAlias: async () => {
     const { revisionId } = await client.getAlias("echo", "next");
     await client.removeAlias("echo", "next", { ifMatch: revisionId });

@@ -29,6 +29,7 @@ for (const { weight, draws, picks } of weights) {
     const aliases = new Aliases({
       store: new AliasStore(database),
       versions: new Versions(store),
+      dependents: () => [],
       onChange: (name) => changed.push(name),
       random: () => left.shift() ?? assert.fail("drew too often"),
     });

@@ -228,7 +228,7 @@ const blank: Omit<ScheduleRow, "name"> = {
   contentType: "application/json",
   event: Buffer.from("{}"),
   state: "active",
-  revision: 1,
+  revisionId: "r",
   anchoredAtUs: 0,
   nextAtUs: null,
   lastAtUs: null,
