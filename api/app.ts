@@ -3,7 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
-import { RunletError } from "./domain/errors.ts";
+import { eventTooLarge } from "./domain/body-stream.ts";
 import type { DeadLetters } from "./domain/events/dead-letters.ts";
 import type { Events } from "./domain/events/events.ts";
 import type { Aliases } from "./domain/aliases.ts";
@@ -59,6 +59,8 @@ export interface AppOptions {
   metrics: Registry;
   log: Logger;
   maxEventBytes: number;
+  /** Bound of a request's body that its function reads as it comes. */
+  maxStreamedRequestBytes: number;
   maxCodeBytes: number;
 }
 
@@ -80,7 +82,6 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/v1/execute", codeLimit);
   app.use("/v1/functions/:name/invocations", limitBody(options.maxEventBytes));
   app.use("/v1/functions/:name/batch", limitBody(options.maxEventBytes));
-  app.use("/f/*", limitBody(options.maxEventBytes));
   app.use("/v1/schedules/*", limitBody(maxScheduleBytes));
   app.route("/v1/functions", functionRoutes(functions));
   app.route("/v1/functions", batchRoutes(invoker));
@@ -88,7 +89,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/v1/functions/:name/aliases/*", limitBody(65_536));
   app.route("/v1/functions", aliasRoutes(options.aliases));
   app.route("/v1/functions", versionRoutes(functions, options.versions));
-  app.route("/f", functionUrlRoutes(functions, invoker));
+  app.route("/f", functionUrlRoutes(options));
   app.route(
     "/v1/functions",
     invokeRoutes({ invoker, events, idempotent: options.idempotentInvoker }),
@@ -116,10 +117,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
 
 function limitBody(maxSize: number): MiddlewareHandler {
   const refuse = (): never => {
-    throw new RunletError(
-      "payload_too_large",
-      `Cannot take the request: its body is larger than ${maxSize} bytes`,
-    );
+    throw eventTooLarge(maxSize);
   };
   const limitStream = bodyLimit({ maxSize, onError: refuse });
   return async (context, next) => {

@@ -28,6 +28,7 @@ const environment = z.object({
   RUNLET_MAX_ASYNC_EVENT_BYTES: count.default(mebibyte),
   RUNLET_ALLOW_PRIVATE_CALLBACKS: z.enum(["true", "false"]).default("false"),
   RUNLET_MAX_STREAM_BYTES: count.default(200 * mebibyte),
+  RUNLET_MAX_STREAMED_REQUEST_BYTES: count.default(200 * mebibyte),
   RUNLET_MAX_CODE_BYTES: count.default(50 * mebibyte),
   RUNLET_BUILD_HOSTS: z
     .string()
@@ -79,6 +80,8 @@ export interface Config {
   readonly allowPrivateCallbacks: boolean;
   /** Bound of an answer that is streamed. */
   readonly maxStreamBytes: number;
+  /** Bound of a request's body that its function reads as it comes. */
+  readonly maxStreamedRequestBytes: number;
   readonly maxCodeBytes: number;
   /** What dependencies of code are installed with. */
   readonly build: BuildConfig;
@@ -127,6 +130,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     maxAsyncEventBytes: values.RUNLET_MAX_ASYNC_EVENT_BYTES,
     allowPrivateCallbacks: values.RUNLET_ALLOW_PRIVATE_CALLBACKS === "true",
     maxStreamBytes: values.RUNLET_MAX_STREAM_BYTES,
+    maxStreamedRequestBytes: values.RUNLET_MAX_STREAMED_REQUEST_BYTES,
     maxCodeBytes: values.RUNLET_MAX_CODE_BYTES,
     build: buildConfig(values),
     shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,

@@ -15,12 +15,20 @@ export interface Listener {
   cut(): void;
 }
 
+/** As long as the longest function: a body may arrive while one runs. Heads have node's own bound. */
+const requestTimeoutMs = 900_000;
+
 /** Listens. @throws `unavailable` where the place is taken or cannot be had. */
 export async function listen(
   app: OpenAPIHono,
   config: Pick<Config, "host" | "port">,
 ): Promise<Listener> {
-  const server = serve({ fetch: app.fetch, hostname: config.host, port: config.port }) as Server;
+  const server = serve({
+    fetch: app.fetch,
+    hostname: config.host,
+    port: config.port,
+    serverOptions: { requestTimeout: requestTimeoutMs },
+  }) as Server;
   try {
     await once(server, "listening");
   } catch (cause) {

@@ -200,6 +200,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     secrets,
     queue: { queueLimit, queueTimeoutMs },
     maxStreamBytes: config.maxStreamBytes,
+    maxEventBytes: config.maxEventBytes,
   });
   const deliveries = new Dispatcher({
     queue: eventQueue,
@@ -279,6 +280,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     metrics: metrics.registry,
     log,
     maxEventBytes: config.maxEventBytes,
+    maxStreamedRequestBytes: config.maxStreamedRequestBytes,
     maxCodeBytes,
   });
 

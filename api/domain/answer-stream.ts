@@ -3,7 +3,7 @@ import type { Init } from "../../runtime/container/init.ts";
 import type { GuestStream } from "../../runtime/guest/guest-stream.ts";
 import type { Reply } from "../../runtime/guest/reply.ts";
 import { RunletError } from "./errors.ts";
-import { Wakeup } from "./wakeup.ts";
+import { Wakeup } from "../../runtime/wakeup.ts";
 
 export interface AnswerStreamOptions {
   init: Init;

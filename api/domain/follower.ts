@@ -2,7 +2,7 @@ import { StringDecoder } from "node:string_decoder";
 import { nowUs } from "../../runtime/clock.ts";
 import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
 import type { FollowEvent } from "../schema/follow.ts";
-import { Wakeup } from "./wakeup.ts";
+import { Wakeup } from "../../runtime/wakeup.ts";
 
 /** How much may wait for a follower to take it. */
 const maxQueuedBytes = 1024 * 1024;

@@ -16,6 +16,8 @@ import type {
 import type { Reply } from "../../runtime/guest/reply.ts";
 import type { Pool, PoolClass, PoolTaken } from "../../runtime/pool/pool.ts";
 import { AnswerStream } from "./answer-stream.ts";
+import { BodyFeed } from "./body-feed.ts";
+import type { BodyStream } from "./body-stream.ts";
 import { RunletError } from "./errors.ts";
 import { failureOfExit, type Outcome } from "./outcome.ts";
 import type { StoredVersion } from "./ports.ts";
@@ -40,6 +42,8 @@ export interface HandlerRunOptions {
   onOutput?: OutputListener | undefined;
   /** Bound of an answer that is streamed, in bytes. */
   maxStreamBytes: number;
+  /** What a body that still arrives is given to the guest by. */
+  body?: StreamedBody | undefined;
   /**
    * Told of a streamed answer as soon as it begins; its end is for who was told to let through. Without it, a
    * streamed answer is an answer as any other once it is whole.
@@ -48,13 +52,24 @@ export interface HandlerRunOptions {
   signal: AbortSignal;
 }
 
+/** The body of a request that still arrives. */
+export interface StreamedBody {
+  readonly stream: BodyStream;
+  /** Bound of what a handler wants as a whole, in bytes. */
+  readonly maxWholeBytes: number;
+  /** Told that the handler does. */
+  readonly onWhole: () => void;
+}
+
 /** An answer that is still being written. */
 export interface BegunAnswer extends GuestAnswerHead {
   readonly start: PoolTaken["start"];
+  readonly takeUs: number;
+  readonly initUs: number | undefined;
   readonly stream: AnswerStream;
 }
 
-export type HandlerEvent = Omit<GuestEvent, "deadlineAtMs">;
+export type HandlerEvent = Omit<GuestEvent, "deadlineAtMs" | "feed">;
 
 export interface HandlerOutcome extends Outcome {
   readonly answer?: GuestAnswer;
@@ -80,8 +95,8 @@ export async function runHandler(
   for (let left = maxContainers; left > 0; left--) {
     const takeStart = performance.now();
     const taken = await pool.take({ class: poolClass, key, load, signal });
-    const run = new HandlerRun(options, taken, elapsedUs(takeStart));
-    const outcome = await run.call(event);
+    const run = new HandlerRun(options, { event, taken, takeUs: elapsedUs(takeStart) });
+    const outcome = await run.call();
     if (outcome !== undefined) return outcome;
     lastWords = run.lastWords;
   }
@@ -90,20 +105,35 @@ export async function runHandler(
   return { failure: new RunletError("runtime_failed", `Cannot run the function: ${why}${said}`) };
 }
 
+/** What a container was taken for, and how long that took. */
+interface Part {
+  readonly event: HandlerEvent;
+  readonly taken: PoolTaken;
+  readonly takeUs: number;
+}
+
 /** One container's part in an invocation. */
 class HandlerRun {
   readonly #options: HandlerRunOptions;
+  readonly #event: HandlerEvent;
   readonly #taken: PoolTaken;
+  readonly #body: BodyFeed | undefined;
+  /** Ends the container. */
+  readonly #signal: AbortSignal;
   readonly #stdout: Capture;
   readonly #stderr: Capture;
   readonly #takeUs: number;
   #initUs: number | undefined;
 
-  constructor(options: HandlerRunOptions, taken: PoolTaken, takeUs: number) {
+  constructor(options: HandlerRunOptions, { event, taken, takeUs }: Part) {
     const { outputBytes } = options.version.config;
+    const { body, signal } = options;
     this.#options = options;
+    this.#event = event;
     this.#taken = taken;
     this.#takeUs = takeUs;
+    this.#body = body && new BodyFeed(taken.guest, event.id, { ...body, signal });
+    this.#signal = this.#body?.signal ?? signal;
     const { stdout, stderr } = captureBoth(outputBytes, options.onOutput);
     this.#stdout = stdout;
     this.#stderr = stderr;
@@ -111,27 +141,37 @@ class HandlerRun {
   }
 
   /** Undefined where the container died before it can have run anything of the function. */
-  async call(event: HandlerEvent): Promise<HandlerOutcome | undefined> {
+  async call(): Promise<HandlerOutcome | undefined> {
     try {
-      if (this.#taken.isLoaded) return await this.#invoke(event);
+      if (this.#taken.isLoaded) return this.#settled(await this.#invoke());
       this.#taken.guest.limit(this.#options.version.config);
-      return await this.#loadAndInvoke(event);
+      return this.#settled(await this.#loadAndInvoke());
     } catch (error) {
       this.#options.pool.discard(this.#taken.guest);
       throw error;
+    } finally {
+      this.#body?.[Symbol.dispose]();
     }
   }
 
-  async #loadAndInvoke(event: HandlerEvent): Promise<HandlerOutcome | undefined> {
+  /** Where the body has broken off, that is what the invocation came to. */
+  #settled(outcome: HandlerOutcome | undefined): HandlerOutcome | undefined {
+    const failure = this.#body?.failure;
+    if (outcome === undefined || failure === undefined) return outcome;
+    const { answer: _answer, thrown: _thrown, ...facts } = outcome;
+    return { ...facts, failure };
+  }
+
+  async #loadAndInvoke(): Promise<HandlerOutcome | undefined> {
     const { guest, start } = this.#taken;
-    const { task, signal } = this.#options;
+    const { task } = this.#options;
     const loadStart = performance.now();
-    const limit = endInTime(guest.init, loadTimeoutMs, signal);
+    const limit = endInTime(guest.init, loadTimeoutMs, this.#signal);
     // A container from stock is quick to load: the event goes along, and one round trip is saved.
     let early: ReturnType<HandlerRun["send"]> | undefined;
     try {
       const loading = guest.load(await task());
-      early = start === "cold" ? undefined : this.send(event);
+      early = start === "cold" ? undefined : this.send();
       early?.catch(() => undefined);
       const loaded = await loading;
       this.#initUs = elapsedUs(loadStart);
@@ -140,23 +180,21 @@ class HandlerRun {
     } finally {
       limit[Symbol.dispose]();
     }
-    return await this.#invoke(event, early);
+    return await this.#invoke(early);
   }
 
-  async #invoke(
-    event: HandlerEvent,
-    early?: ReturnType<HandlerRun["send"]>,
-  ): Promise<HandlerOutcome | undefined> {
-    const { version, signal } = this.#options;
+  async #invoke(early?: ReturnType<HandlerRun["send"]>): Promise<HandlerOutcome | undefined> {
     const { guest } = this.#taken;
-    const { timeoutMs } = version.config;
+    const { timeoutMs } = this.#options.version.config;
     const wasAlive = guest.isAlive;
     const runStart = performance.now();
-    using _limit = endInTime(guest.init, timeoutMs, signal);
-    const reply = await (early ?? this.send(event));
+    using _limit = endInTime(guest.init, timeoutMs, this.#signal);
+    const reply = await (early ?? this.send());
     const runUs = elapsedUs(runStart);
     if (reply.kind === "ended") {
-      return wasAlive ? { ...this.#failed(reply, timeoutMs), runUs } : this.#drop();
+      return wasAlive || this.#body?.feed.isBegun
+        ? { ...this.#failed(reply, timeoutMs), runUs }
+        : this.#drop();
     }
     if (reply.kind === "threw") {
       return { ...this.#facts(), runUs, ...this.#release(), ...failureOf(reply, timeoutMs) };
@@ -172,10 +210,11 @@ class HandlerRun {
   async #stream({ stream: source, ...head }: GuestStreamedAnswer): Promise<HandlerOutcome> {
     const { version, maxStreamBytes, onStream } = this.#options;
     const { guest, start } = this.#taken;
+    const [takeUs, initUs] = [this.#takeUs, this.#initUs];
     const { timeoutMs, idleTimeoutMs } = version.config;
     const maxBytes = onStream === undefined ? maxCollectedBytes : maxStreamBytes;
     const stream = new AnswerStream(source, { init: guest.init, maxBytes, idleTimeoutMs });
-    onStream?.({ ...head, start, stream });
+    onStream?.({ ...head, start, takeUs, initUs, stream });
     const collected = onStream === undefined ? stream.collect() : undefined;
     const end = await stream.fill();
     const facts = { ...this.#facts(), answerBytes: stream.totalBytes };
@@ -193,9 +232,13 @@ class HandlerRun {
     return { ...ended, answer: { ...head, body: await collected } };
   }
 
-  async send(event: HandlerEvent): Promise<Reply<GuestAnswer | GuestStreamedAnswer>> {
+  async send(): Promise<Reply<GuestAnswer | GuestStreamedAnswer>> {
     const { timeoutMs } = this.#options.version.config;
-    return await this.#taken.guest.invoke({ ...event, deadlineAtMs: Date.now() + timeoutMs });
+    return await this.#taken.guest.invoke({
+      ...this.#event,
+      deadlineAtMs: Date.now() + timeoutMs,
+      feed: this.#body?.feed,
+    });
   }
 
   /** Keeps the container for the next event, or has it end behind the answer. */

@@ -32,6 +32,8 @@ export type InvocationFacts = Pick<NewInvocation, "kind"> & Partial<NewInvocatio
 /** An invocation, as its work sees it. */
 export interface RunContext {
   readonly id: string;
+  /** How long it waited for room, in microseconds. */
+  readonly queueUs: number;
   /** Ends the work when it aborts. */
   readonly signal: AbortSignal;
   /** To be told of all output as it comes. */
@@ -204,7 +206,7 @@ export class Invocations {
     const startedAtUs = nowUs();
     const started = { ...queued, startedAtUs, queueUs: startedAtUs - queued.queuedAtUs };
     const opened = this.#open(started);
-    const outcome = await this.#work(queued, run);
+    const outcome = await this.#work(started, run);
     const patch = outcomePatch(outcome);
     const { stdout, stderr, ...summary } = { ...blankInvocation, ...started, ...patch };
     const recordUs = (): number => nowUs() - patch.finishedAtUs;
@@ -240,7 +242,10 @@ export class Invocations {
     };
   }
 
-  async #work<T extends Outcome>(row: NewInvocation, run: Run<T>): Promise<T | Outcome> {
+  async #work<T extends Outcome>(
+    row: NewInvocation & { readonly queueUs: number },
+    run: Run<T>,
+  ): Promise<T | Outcome> {
     const { work, cancel, signal } = run;
     const forward = (): void => {
       cancel.abort(new RunletError("cancelled", "Invocation was cancelled: its caller went away"));
@@ -249,7 +254,7 @@ export class Invocations {
     signal.addEventListener("abort", forward, { once: true });
     if (signal.aborted) forward();
     try {
-      return await work({ id: row.id, signal: cancel.signal, onOutput });
+      return await work({ id: row.id, queueUs: row.queueUs, signal: cancel.signal, onOutput });
     } catch (error) {
       const failure = asFailure(error);
       if (failure.code === "internal") this.#options.onError(error);

@@ -7,9 +7,17 @@ import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.t
 import { traceIdOf } from "../../store/trace-id.ts";
 import type { Invocation } from "../schema/invocation.ts";
 import type { AnswerStream } from "./answer-stream.ts";
+import type { BodyStream } from "./body-stream.ts";
 import { eventType } from "./event.ts";
 import type { Functions } from "./functions.ts";
-import { type BegunAnswer, type HandlerOutcome, runHandler } from "./handler-run.ts";
+import {
+  type BegunAnswer,
+  type HandlerEvent,
+  type HandlerOutcome,
+  type HandlerRunOptions,
+  runHandler,
+  versionKey,
+} from "./handler-run.ts";
 import type { Finished, Invocations, OnRecord, RunContext } from "./invocations.ts";
 import { LogTail } from "./log-tail.ts";
 import { asFailure, invocationError } from "./outcome.ts";
@@ -32,6 +40,8 @@ export interface InvokerOptions {
   queue: Omit<SchedulerOptions, "concurrency">;
   /** Bound of an answer that is streamed, in bytes. */
   maxStreamBytes: number;
+  /** Bound of a body that still arrives, where the handler wants it as a whole. */
+  maxEventBytes: number;
 }
 
 export interface InvokeRequest {
@@ -55,6 +65,8 @@ export interface InvokeRequest {
 export interface Call extends Omit<InvokeRequest, "name"> {
   /** The HTTP request that the event is the body of, which is then taken as it comes. */
   http?: HttpRequest | undefined;
+  /** The body of that request where it still arrives, which is only for {@link Invoker.mayStream}; `event` is empty then. */
+  body?: BodyStream | undefined;
 }
 
 /** What a function answered, as its caller gets it. */
@@ -71,19 +83,24 @@ export interface Answer extends GuestAnswerHead {
 
 /** An answer that is still being written; the stream ends when the invocation is on record. */
 export interface StreamedAnswer extends GuestAnswerHead {
-  readonly record: Pick<Invocation, "id" | "functionVersion" | "start" | "traceId">;
+  readonly record: Pick<
+    Invocation,
+    "id" | "functionVersion" | "start" | "traceId" | "queueUs" | "takeUs" | "initUs"
+  >;
   readonly stream: AnswerStream;
 }
 
 /** One invocation as its run has to know it. */
 interface RunFacts extends RunContext {
-  readonly onStream: ((id: string, begun: BegunAnswer) => void) | undefined;
+  readonly onStream: ((run: RunContext, begun: BegunAnswer) => void) | undefined;
 }
 
 /** Invokes functions, whatever their runtime. */
 export class Invoker {
   readonly #options: InvokerOptions;
   readonly #gates = new Map<string, Scheduler>();
+  /** The versions whose handlers have wanted a body as a whole. */
+  readonly #wholeVersions = new Set<string>();
 
   constructor(options: InvokerOptions) {
     this.#options = options;
@@ -116,12 +133,14 @@ export class Invoker {
   async openVersion(version: StoredVersion, request: Call): Promise<Answer | StreamedAnswer> {
     const begun = Promise.withResolvers<Answer | StreamedAnswer>();
     let stream: AnswerStream | undefined;
-    const onStream = (id: string, { start, ...answer }: BegunAnswer): void => {
+    const onStream: RunFacts["onStream"] = ({ id, queueUs }, answer) => {
+      const { start, takeUs, initUs, ...rest } = answer;
       const { traceId = traceIdOf(id) } = request;
       stream = answer.stream;
+      const times = { queueUs, takeUs, initUs };
       begun.resolve({
-        ...answer,
-        record: { id, functionVersion: version.version, start, traceId },
+        ...rest,
+        record: { id, functionVersion: version.version, start, traceId, ...times },
       });
     };
     const settle = async (): Promise<void> => {
@@ -157,7 +176,7 @@ export class Invoker {
         qualifier: request.qualifier ?? null,
         runtime,
         image,
-        eventBytes: request.event.length,
+        eventBytes: request.body === undefined ? request.event.length : null,
         traceId: request.traceId ?? null,
         ...request.attempt,
       },
@@ -175,6 +194,14 @@ export class Invoker {
     return answerOf(finished, tail?.toBase64());
   }
 
+  /**
+   * Whether a body that still arrives may be given to a version as it comes. Its guest knows best: one that wants
+   * it as a whole gets it so, but what waits for a caller then is a container, so that is asked once.
+   */
+  mayStream(version: StoredVersion): boolean {
+    return version.config.runtime === "node" && !this.#wholeVersions.has(versionKey(version));
+  }
+
   /** Whether a call would not have to wait at the function's own bound. @throws `not_found`. */
   hasRoom(name: string, qualifier?: string): boolean {
     return this.#gateOf(this.#options.functions.resolve(name, qualifier))?.hasRoom ?? true;
@@ -183,8 +210,9 @@ export class Invoker {
   async #run(
     version: StoredVersion,
     request: Call,
-    { id, signal, onOutput, onStream }: RunFacts,
+    { onStream, ...context }: RunFacts,
   ): Promise<HandlerOutcome> {
+    const { id, signal, onOutput } = context;
     const { machine, pool, images, code, stocking, secrets, maxStreamBytes } = this.#options;
     if (version.config.runtime === "command") {
       const image = await images.get(version.config.image);
@@ -199,9 +227,26 @@ export class Invoker {
     const task = async (): Promise<GuestTask> => await stocking.task(version);
     const load = async (guest: Guest): Promise<void> => await stocking.load(guest, version);
     const poolClass = await poolClassOf(version.config, images);
-    const onBegun = onStream && ((begun: BegunAnswer): void => onStream(id, begun));
+    const onBegun = onStream && ((begun: BegunAnswer): void => onStream(context, begun));
     const about = { pool, poolClass, version, task, load, onOutput, maxStreamBytes, signal };
-    return await runHandler({ ...about, onStream: onBegun }, event);
+    const run = { ...about, onStream: onBegun };
+    if (request.body === undefined) return await runHandler(run, event);
+    return await this.#runStreamed(run, event, request.body);
+  }
+
+  async #runStreamed(
+    run: HandlerRunOptions,
+    event: HandlerEvent,
+    stream: BodyStream,
+  ): Promise<HandlerOutcome> {
+    const onWhole = (): void => void this.#wholeVersions.add(versionKey(run.version));
+    const body = { stream, maxWholeBytes: this.#options.maxEventBytes, onWhole };
+    try {
+      const outcome = await runHandler({ ...run, body }, event);
+      return { ...outcome, eventBytes: stream.totalBytes };
+    } finally {
+      stream.leave();
+    }
   }
 
   /** The function's own bound, where it has one; a new version may bring another. */

@@ -19,6 +19,8 @@ export interface Outcome {
   readonly stdout?: Capture;
   readonly stderr?: Capture;
   readonly answerBytes?: number;
+  /** What has come of the event, where it was not there at the start. */
+  readonly eventBytes?: number;
   readonly containerId?: string;
   readonly start?: "cold" | "pooled" | "warm";
   readonly takeUs?: number;

@@ -25,6 +25,7 @@ export function outcomePatch(
     initUs: outcome.initUs ?? null,
     runUs: outcome.runUs ?? null,
     answerBytes: outcome.answerBytes ?? null,
+    ...(outcome.eventBytes !== undefined && { eventBytes: outcome.eventBytes }),
     ...(exit && exitPatch(exit)),
     ...(failure && failurePatch(failure, thrown)),
     ...(stdout && {

@@ -6,6 +6,7 @@ import type { Invoker } from "../domain/invoker.ts";
 import { traceIdOfParent } from "../domain/trace.ts";
 import { allowReading, isPreflight, preflightAnswer } from "./cors.ts";
 import { functionAddress, httpRequest } from "./http-request.ts";
+import { type BodyBounds, bodyOf } from "./request-body.ts";
 import { type NodeEnv, respond } from "./respond.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import { problemResponse } from "./problem.ts";
@@ -21,8 +22,17 @@ export const describedMethods = [
   "patch",
 ] as const;
 
+export interface FunctionUrlOptions extends BodyBounds {
+  functions: Functions;
+  invoker: Invoker;
+}
+
 /** `/f/{function}`: HTTP as it comes, to functions that answer it themselves. */
-export function functionUrlRoutes(functions: Functions, invoker: Invoker): OpenAPIHono<NodeEnv> {
+export function functionUrlRoutes({
+  functions,
+  invoker,
+  ...bounds
+}: FunctionUrlOptions): OpenAPIHono<NodeEnv> {
   const router = new OpenAPIHono<NodeEnv>();
   const serve = async (context: Context<NodeEnv>): Promise<Response> => {
     const { raw } = context.req;
@@ -36,7 +46,7 @@ export function functionUrlRoutes(functions: Functions, invoker: Invoker): OpenA
     const response = await invoker
       .openVersion(version, {
         qualifier,
-        event: await bodyOf(context),
+        ...(await bodyOf(context, invoker.mayStream(version), bounds)),
         http,
         traceId,
         signal: raw.signal,
@@ -53,10 +63,6 @@ export function functionUrlRoutes(functions: Functions, invoker: Invoker): OpenA
   return router;
 }
 
-async function bodyOf({ req }: Context): Promise<Buffer> {
-  return Buffer.from(await req.arrayBuffer());
-}
-
 function notPublic(name: string): RunletError {
   return new RunletError(
     "permission_denied",
@@ -67,7 +73,10 @@ function notPublic(name: string): RunletError {
 /** How an invocation failed is for whose function it is, and not for who called it from anywhere. */
 function withoutInside(error: unknown): unknown {
   if (!(error instanceof InvocationError)) return error;
-  const told = new RunletError(error.code, "Cannot answer: the invocation failed. See its record");
+  // The size of the body is the caller's own business.
+  const isOutside = error.code === "payload_too_large";
+  const fact = isOutside ? error.message : "Cannot answer: the invocation failed. See its record";
+  const told = new RunletError(error.code, fact);
   const { invocationId, traceId } = error;
   return new InvocationError(told, { invocationId, traceId });
 }
@@ -89,7 +98,7 @@ function describe(router: OpenAPIHono<NodeEnv>): void {
       tags: ["function URLs"],
       summary: "Have a public function answer an HTTP request",
       description:
-        "`target` is a function's name, with `:` and a version's number after it where it is not the latest. Method, path, query, headers and body go to the function as they come.",
+        "`target` is a function's name, with `:` and a version's number after it where it is not the latest. Method, path, query, headers and body go to the function as they come. A body over 64 KiB, or of a length that is not told, reaches a fetch-style handler of node while it is still being sent, and may be answered meanwhile; any other handler gets it as a whole, up to the bound of an event.",
       responses: {
         200: { description: "The function's own answer", content: anything("Hello, Ada") },
         ...problemAnswers(

@@ -17,6 +17,7 @@ export function respond(answer: Answer | StreamedAnswer, context: Context<NodeEn
     "runlet-invocation-id": record.id,
     "runlet-start": record.start ?? "cold",
     "runlet-trace-id": record.traceId,
+    "server-timing": serverTiming(record),
   };
   if (record.functionVersion !== undefined) {
     own["runlet-function-version"] = String(record.functionVersion);
@@ -27,7 +28,6 @@ export function respond(answer: Answer | StreamedAnswer, context: Context<NodeEn
     const body = streamedBody(answer.stream, context.env);
     return new Response(body, { status, headers: merged(answer.headers, own) });
   }
-  own["server-timing"] = serverTiming(answer.record);
   if (answer.logTail !== undefined) own["runlet-log-tail"] = answer.logTail;
   if (answer.isReplayed) own["runlet-idempotent-replay"] = "true";
   if (answer.truncated) own["runlet-truncated"] = "true";

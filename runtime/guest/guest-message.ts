@@ -53,6 +53,12 @@ const guestMessage: z.ZodType<GuestMessage> = z.discriminatedUnion("type", [
   z.object({ type: z.literal("chunk"), id }),
   z.object({ type: z.literal("end"), id }),
   z.object({ type: z.literal("error"), id, error: guestError }),
+  z.object({
+    type: z.literal("credit"),
+    id,
+    bytes: z.number().int().positive().max(streamLimits.windowBytes),
+  }),
+  z.object({ type: z.literal("whole"), id }),
 ]);
 
 /**

@@ -1,6 +1,7 @@
 import type { Init } from "../container/init.ts";
 import { RunletError } from "../errors.ts";
-import type { Channel } from "./channel.ts";
+import type { Channel, Received } from "./channel.ts";
+import type { GuestFeed } from "./guest-feed.ts";
 import { streamLimits } from "./messages.ts";
 import { type Reply, unexpected } from "./reply.ts";
 
@@ -17,13 +18,16 @@ export class GuestStream {
   readonly #init: Init;
   readonly #channel: Channel;
   readonly #id: string;
+  readonly #feed: GuestFeed | undefined;
   #creditBytes = windowBytes;
   #releasedBytes = 0;
 
-  constructor(init: Init, channel: Channel, id: string) {
+  /** `feed` is the event, where that is still being given to the guest. */
+  constructor(init: Init, channel: Channel, id: string, feed?: GuestFeed) {
     this.#init = init;
     this.#channel = channel;
     this.#id = id;
+    this.#feed = feed;
   }
 
   /** Whether the guest has to wait until more is released. */
@@ -36,7 +40,7 @@ export class GuestStream {
    * @throws `protocol_violation` if the guest says anything else, or more than it may.
    */
   async next(): Promise<Reply<Buffer | undefined>> {
-    const received = await this.#channel.next();
+    const received = await this.#received();
     if (received === undefined) return { kind: "ended", exit: await this.#init.wait() };
     const { message, body } = received;
     if (!("id" in message) || message.id !== this.#id) throw unexpected("start", message);
@@ -60,6 +64,13 @@ export class GuestStream {
     this.#creditBytes += bytes;
     // A guest that is gone needs none, and its end is told by the next piece.
     this.#channel.send({ type: "credit", id: this.#id, bytes }).catch(() => undefined);
+  }
+
+  async #received(): Promise<Received | undefined> {
+    for (;;) {
+      const received = await this.#channel.next();
+      if (received === undefined || !this.#feed?.take(received.message)) return received;
+    }
   }
 
   #spend(bytes: number): void {

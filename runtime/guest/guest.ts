@@ -8,6 +8,7 @@ import type { Capture } from "../container/stdio/capture.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
 import { Channel, type Received } from "./channel.ts";
+import { GuestFeed, type GuestFeedOptions } from "./guest-feed.ts";
 import { GuestStream } from "./guest-stream.ts";
 import type { HostMessage, InvokeRequest, TaskEntry } from "./messages.ts";
 import { type GuestRuntime, runnerArgs } from "./program.ts";
@@ -48,7 +49,10 @@ export interface GuestEvent {
   /** The HTTP request that the event is the body of, where it is. */
   request?: InvokeRequest | undefined;
   deadlineAtMs: number;
+  /** Empty where there is a feed. */
   body: Uint8Array;
+  /** What gives the guest the event while it still arrives; only for a guest that runs node functions. */
+  feed?: GuestFeed | undefined;
 }
 
 /** What a handler says of its answer before the answer itself. */
@@ -199,6 +203,11 @@ export class Guest implements AsyncDisposable {
     });
   }
 
+  /** A way to give the guest the event of an invocation while it still arrives. */
+  feed(id: string, options: GuestFeedOptions): GuestFeed {
+    return new GuestFeed(this.#channel, id, options);
+  }
+
   /**
    * Calls the handler and waits for what it comes to, or for the beginning of that: a stream is to be read to its
    * end before the guest is asked for anything else. Its output up to then has been captured.
@@ -207,6 +216,7 @@ export class Guest implements AsyncDisposable {
     body,
     contentType,
     request,
+    feed,
     ...event
   }: GuestEvent): Promise<Reply<GuestAnswer | GuestStreamedAnswer>> {
     const message = {
@@ -214,8 +224,14 @@ export class Guest implements AsyncDisposable {
       ...event,
       ...(contentType !== undefined && { contentType }),
       ...(request !== undefined && { request }),
+      ...(feed !== undefined && { streamed: true as const }),
     } as const;
-    return await this.#ask(message, body, (reply) => this.#invocationReply(reply, event.id));
+    return await this.#ask(
+      message,
+      body,
+      (reply) => this.#invocationReply(reply, event.id, feed),
+      feed,
+    );
   }
 
   /**
@@ -245,10 +261,11 @@ export class Guest implements AsyncDisposable {
     message: HostMessage,
     body: Uint8Array,
     read: (received: Received) => Reply<T> | undefined,
+    feed?: GuestFeed,
   ): Promise<Reply<T>> {
     this.thaw();
     const sent = this.#channel.send(message, body);
-    const reply = this.#turn.then(async () => await this.#receive(message, read));
+    const reply = this.#turn.then(async () => await this.#receive(message, read, feed));
     this.#turn = reply.then(ignore, ignore);
     try {
       await sent;
@@ -261,9 +278,11 @@ export class Guest implements AsyncDisposable {
   async #receive<T>(
     message: HostMessage,
     read: (received: Received) => Reply<T> | undefined,
+    feed: GuestFeed | undefined,
   ): Promise<Reply<T>> {
     if (!this.#isReady) await this.#hello;
-    const received = await this.#channel.next();
+    let received = await this.#channel.next();
+    while (received && feed?.take(received.message)) received = await this.#channel.next();
     if (received === undefined) return { kind: "ended", exit: await this.init.wait() };
     const reply = read(received);
     if (reply === undefined) throw unexpected(message.type, received.message);
@@ -275,6 +294,7 @@ export class Guest implements AsyncDisposable {
   #invocationReply(
     { message, body }: Received,
     id: string,
+    feed: GuestFeed | undefined,
   ): Reply<GuestAnswer | GuestStreamedAnswer> | undefined {
     if (!("id" in message) || message.id !== id) return undefined;
     if (message.type === "error") return { kind: "threw", error: message.error };
@@ -283,7 +303,7 @@ export class Guest implements AsyncDisposable {
     if (message.type === "result") {
       return { kind: "answered", answer: { contentType, status, headers, body } };
     }
-    const stream = new GuestStream(this.init, this.#channel, id);
+    const stream = new GuestStream(this.init, this.#channel, id, feed);
     return { kind: "answered", answer: { contentType, status, headers, stream } };
   }
 

@@ -17,7 +17,7 @@ export const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}$/;
 export const headerValue = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 
 /**
- * Bounds of an answer that is written piece by piece. The window is four chunks: one for each place that a chunk
+ * Bounds of an answer, or of an event, that comes piece by piece. The window is four chunks: one for each place that a chunk
  * may wait in on its way, so that guest, host and network work at once, and little enough that a thousand slow
  * readers cost 256 MiB. A chunk costs more than its bytes, so that a flood of tiny ones is held back as well.
  */
@@ -83,17 +83,32 @@ export interface InvokeMessage {
   /** Milliseconds since the epoch. */
   readonly deadlineAtMs: number;
   readonly request?: InvokeRequest;
+  /** The event has not arrived yet, and comes piece by piece once the guest asks for it. */
+  readonly streamed?: true;
 }
 
-/** Lets a guest whose answer is a stream send so many bytes more. */
+/** The event has broken off: there will be no end of it. */
+export interface BreakMessage {
+  readonly type: "break";
+  readonly id: string;
+}
+
+/** Lets the other side send so many bytes more: of an answer that is a stream, or of an event that is one. */
 export interface CreditMessage {
   readonly type: "credit";
   readonly id: string;
   readonly bytes: number;
 }
 
-/** All that the host says. */
-export type HostMessage = WarmMessage | LoadMessage | InvokeMessage | CreditMessage;
+/** All that the host says; a `load`, an `invoke` and a `chunk` have a body. */
+export type HostMessage =
+  | WarmMessage
+  | LoadMessage
+  | InvokeMessage
+  | CreditMessage
+  | ChunkMessage
+  | EndMessage
+  | BreakMessage;
 
 /** How user code failed. */
 export interface GuestError {
@@ -141,13 +156,13 @@ export interface StartMessage extends Omit<ResultMessage, "type"> {
   readonly type: "start";
 }
 
-/** A piece of the answer: the body, which is never empty. */
+/** A piece of the answer, or of the event: the body, which is never empty. */
 export interface ChunkMessage {
   readonly type: "chunk";
   readonly id: string;
 }
 
-/** The answer is whole. */
+/** The answer, or the event, is whole. */
 export interface EndMessage {
   readonly type: "end";
   readonly id: string;
@@ -160,6 +175,12 @@ export interface ErrorMessage {
   readonly error: GuestError;
 }
 
+/** Asks for the whole of an event that is a stream, at once. */
+export interface WholeMessage {
+  readonly type: "whole";
+  readonly id: string;
+}
+
 /** All that a guest says; only a `result` and a `chunk` have a body. */
 export type GuestMessage =
   | HelloMessage
@@ -170,4 +191,6 @@ export type GuestMessage =
   | StartMessage
   | ChunkMessage
   | EndMessage
-  | ErrorMessage;
+  | ErrorMessage
+  | CreditMessage
+  | WholeMessage;

@@ -12,7 +12,13 @@ const maxEventBytes = 64 * 1024;
 let server: TestServer;
 before(async () => {
   server = await startTestServer({
-    overrides: { ...smallPool, maxEventBytes, maxConcurrency: 2, queueLimit: 0 },
+    overrides: {
+      ...smallPool,
+      maxEventBytes,
+      maxStreamedRequestBytes: maxEventBytes,
+      maxConcurrency: 2,
+      queueLimit: 0,
+    },
   });
   await deploy("mirror", mirror);
 });
@@ -230,7 +236,7 @@ test("a command function cannot be public", async () => {
   assert.match(problem.detail, /http: a command function takes no HTTP requests/);
 });
 
-test("a body over the bound of events is refused", async () => {
+test("a body over its bound is refused", async () => {
   const { statusCode } = await send("/f/mirror", {
     method: "POST",
     body: Buffer.alloc(maxEventBytes + 1),

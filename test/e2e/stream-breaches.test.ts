@@ -13,6 +13,12 @@ before(async () => {
     isolation: "reuse",
     code: { source: liar },
   });
+  await server.client.deploy("taker", {
+    runtime: "node",
+    isolation: "reuse",
+    http: { public: true },
+    code: { source: taker },
+  });
 });
 after(async () => await server[Symbol.asyncDispose]());
 
@@ -35,6 +41,14 @@ export const handler = async ({ says = [] }, { invocationId: id }) => {
   return "told the truth";
 };`;
 
+/** As the liar, of a body that it reads a piece of first, or not; what it says is in its query. */
+const taker = `${liar.slice(0, liar.indexOf("export const handler"))}export default { async fetch(request, { invocationId: id }) {
+  const { reads, says } = JSON.parse(new URL(request.url).searchParams.get("lie") ?? '{"says":[]}');
+  if (reads) await request.body.getReader().read();
+  for (const header of says) say({ id, ...header }, 0);
+  return new Response("told the truth");
+} };`;
+
 const start = [{ type: "start", contentType: "text/plain" }];
 
 /** The message that breaks the protocol before there is an answer. */
@@ -42,6 +56,8 @@ const early: [string, unknown[]][] = [
   ["a chunk without a start", [{ type: "chunk" }, 5]],
   ["an end without a start", [{ type: "end" }]],
   ["a start of another invocation", [{ ...(start[0] as object), id: "another" }]],
+  ["credit for an event that is there", [{ type: "credit", bytes: 1 }]],
+  ["a wish for the whole of an event that is there", [{ type: "whole" }]],
 ];
 for (const [what, lie] of early) {
   test(`${what} is refused, and the guest destroyed`, async () => {
@@ -69,6 +85,46 @@ for (const [what, lie] of late) {
     assert.deepEqual([record.status, record.error?.code], ["failed", "protocol_violation"]);
     await assertHonest();
   });
+}
+
+/** What breaks it by asking for more of a body than there is to ask for. */
+const asked: [string, boolean, object[]][] = [
+  ["negative credit", false, [{ type: "credit", bytes: -1 }]],
+  ["credit for more than a window", false, [{ type: "credit", bytes: 262_145 }]],
+  ["absurd credit", false, [{ type: "credit", bytes: 1e300 }]],
+  ["credit that makes more than a window", true, [{ type: "credit", bytes: 262_144 }]],
+  ["credit of another invocation", false, [{ type: "credit", id: "another", bytes: 1 }]],
+  ["a wish for the whole of another invocation", false, [{ type: "whole", id: "another" }]],
+  ["a wish for the whole after credit", true, [{ type: "whole" }]],
+  ["a second wish for the whole", false, [{ type: "whole" }, { type: "whole" }]],
+  ["credit after a wish for the whole", false, [{ type: "whole" }, { type: "credit", bytes: 1 }]],
+];
+for (const [what, reads, says] of asked) {
+  test(`${what} is refused, and the guest destroyed`, async () => {
+    const response = await take({ reads, says });
+    assert.equal((await problemIn(response)).code, "protocol_violation");
+    assert.equal(await (await take()).text(), "told the truth");
+  });
+}
+
+test("credit after an answer is refused at the next event, and the guest destroyed", async () => {
+  const result = { type: "result", contentType: "text/plain" };
+  const response = await take({ reads: true, says: [result, { type: "credit", bytes: 1 }] });
+  assert.equal(await response.text(), "");
+  assert.equal((await problemIn(await take())).code, "protocol_violation");
+  assert.equal(await (await take()).text(), "told the truth");
+});
+
+/** Calls the taker with a body whose length is not told. */
+async function take(lie?: object): Promise<Response> {
+  const query = lie === undefined ? "" : `?lie=${encodeURIComponent(JSON.stringify(lie))}`;
+  const body = new ReadableStream<Uint8Array>({
+    pull(controller): void {
+      controller.enqueue(Buffer.from("a piece"));
+      controller.close();
+    },
+  });
+  return await server.fetch(`/f/taker${query}`, { method: "POST", body, duplex: "half" });
 }
 
 test("more than the credit breaks the stream off, and the guest is destroyed", async () => {

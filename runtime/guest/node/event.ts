@@ -18,7 +18,10 @@ export function decodeEvent(contentType: string | undefined, body: Buffer): unkn
  * The invocation as a web Request; one that did not come over HTTP is a POST of its event.
  * @throws InvalidEvent if the request is none that the web knows.
  */
-export function makeRequest(invoke: InvokeMessage, body: Buffer): Request {
+export function makeRequest(
+  invoke: InvokeMessage,
+  body: Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>,
+): Request {
   const { request, contentType } = invoke;
   const method = request?.method ?? "POST";
   const hasBody = method !== "GET" && method !== "HEAD";
@@ -32,7 +35,8 @@ export function makeRequest(invoke: InvokeMessage, body: Buffer): Request {
     return new Request(request?.url ?? "http://localhost/", {
       method,
       headers,
-      ...(hasBody ? { body: new Uint8Array(body) } : {}),
+      // Undici wants the last of a stream; of bytes it means nothing.
+      ...(hasBody ? { body, duplex: "half" } : {}),
     });
   } catch (cause) {
     throw invalid("make a Request", cause);

@@ -3,6 +3,7 @@ import type { InvokeMessage, LoadMessage } from "../messages.ts";
 import type { Answer, StreamedAnswer } from "./answer.ts";
 import { callHandler, type Task } from "./call.ts";
 import { loadHandler } from "./handler.ts";
+import type { Inflow } from "./inflow.ts";
 import { hideEvalGlobals, ownStdio } from "./process.ts";
 import { Runner, type Work } from "./runner.ts";
 import { Practice } from "./warm.ts";
@@ -34,8 +35,12 @@ class HandlerWork implements Work {
     this.#task = { load, handler: await loadHandler(root, load.files, load.handler) };
   }
 
-  async invoke(invoke: InvokeMessage, event: Buffer): Promise<Answer | StreamedAnswer> {
+  async invoke(
+    invoke: InvokeMessage,
+    event: Buffer,
+    inflow: Inflow | undefined,
+  ): Promise<Answer | StreamedAnswer> {
     if (this.#task === undefined) throw new Error("Cannot call a handler: none is loaded");
-    return await callHandler(this.#task, invoke, event);
+    return await callHandler(this.#task, invoke, event, inflow);
   }
 }

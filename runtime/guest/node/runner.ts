@@ -3,8 +3,11 @@ import { Socket } from "node:net";
 import { isRunletError } from "../../errors.ts";
 import { defaultFrameLimits, encodeFrame, type Frame, FrameDecoder } from "../frame.ts";
 import {
+  type BreakMessage,
+  type ChunkMessage,
   type CreditMessage,
   defaultTaskRoot,
+  type EndMessage,
   type GuestMessage,
   type HostMessage,
   type InvokeMessage,
@@ -16,6 +19,7 @@ import {
 import type { GuestRuntime } from "../program.ts";
 import type { Answer, StreamedAnswer } from "./answer.ts";
 import { describeLoadError, describeThrown } from "./failure.ts";
+import { Inflow } from "./inflow.ts";
 import { Outflow } from "./outflow.ts";
 import { writeTask } from "./task.ts";
 
@@ -36,8 +40,16 @@ export interface Work {
   warm(): Promise<void>;
   /** Makes the code that stands in `root` ready for its first event. */
   load(load: LoadMessage, root: string): Promise<void>;
-  invoke(invoke: InvokeMessage, event: Buffer): Promise<Answer | StreamedAnswer>;
+  /** `inflow` brings the event where it has not arrived yet: the host asks that of node functions only. */
+  invoke(
+    invoke: InvokeMessage,
+    event: Buffer,
+    inflow: Inflow | undefined,
+  ): Promise<Answer | StreamedAnswer>;
 }
+
+/** What goes to the invocation that runs, past the frames that wait for its end. */
+type StreamMessage = CreditMessage | ChunkMessage | EndMessage | BreakMessage;
 
 /** The guest's side of the protocol, whatever the code is written in. */
 export class Runner {
@@ -54,6 +66,8 @@ export class Runner {
   #running: string | undefined;
   /** The way out of its answer, where that is a stream. */
   #outflow: Outflow | undefined;
+  /** The way in of its event, where that is a stream. */
+  #inflow: Inflow | undefined;
 
   constructor(write: (chunk: Uint8Array) => void, work: Work) {
     this.#write = write;
@@ -85,7 +99,7 @@ export class Runner {
     try {
       this.#decoder.push(chunk);
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
-        if (!this.#isCredit(frame)) this.#frames.push(frame);
+        if (!this.#isOfStream(frame)) this.#frames.push(frame);
       }
     } catch (error) {
       giveUp((error as Error).message);
@@ -93,11 +107,15 @@ export class Runner {
     await this.#workOff();
   }
 
-  /** Credit is for the invocation that runs, which the frames behind it wait for; it may cross the answer's end. */
-  #isCredit({ header }: Frame): boolean {
-    const message = this.#isLoaded ? asCredit(header) : undefined;
-    if (message !== undefined && message.id === this.#running) this.#outflow?.grant(message.bytes);
-    return message !== undefined;
+  /** It is for the invocation that runs, which the frames behind it wait for; it may cross the answer's end. */
+  #isOfStream({ header, body }: Frame): boolean {
+    const message = this.#isLoaded ? asStreamMessage(header) : undefined;
+    if (message === undefined || message.id !== this.#running) return message !== undefined;
+    if (message.type === "credit") this.#outflow?.grant(message.bytes);
+    else if (message.type === "chunk") this.#inflow?.take(body);
+    else if (message.type === "end") this.#inflow?.end();
+    else this.#inflow?.break();
+    return true;
   }
 
   /** Tells the host about an error that ends the process while a handler runs. */
@@ -151,11 +169,12 @@ export class Runner {
   async #invoke(invoke: InvokeMessage, event: Buffer): Promise<void> {
     const { id } = invoke;
     this.#running = id;
+    if (invoke.streamed) this.#inflow = new Inflow((asked) => this.#send({ id, ...asked }));
     try {
-      const answer = await this.#work.invoke(invoke, event);
+      const answer = await this.#work.invoke(invoke, event, this.#inflow);
       if ("chunks" in answer) return await this.#stream(id, answer);
       const { body, ...about } = answer;
-      this.#send({ type: "result", id, ...about }, body);
+      this.#sendLast({ type: "result", id, ...about }, body);
     } catch (thrown) {
       const error = describeThrown(thrown);
       const isTooLarge = isRunletError(thrown, "payload_too_large");
@@ -163,6 +182,7 @@ export class Runner {
     } finally {
       this.#running = undefined;
       this.#outflow = undefined;
+      this.#inflow = undefined;
     }
   }
 
@@ -171,11 +191,17 @@ export class Runner {
     this.#outflow = outflow;
     this.#send({ type: "start", id, ...about });
     for await (const bytes of chunks) await outflow.write(bytes);
-    this.#send({ type: "end", id });
+    this.#sendLast({ type: "end", id });
   }
 
   #sendError(id: string, error: ReturnType<typeof describeThrown>): void {
-    this.#send({ type: "error", id, error });
+    this.#sendLast({ type: "error", id, error });
+  }
+
+  /** After this the host takes nothing more that is of the invocation. */
+  #sendLast(message: GuestMessage, body?: Uint8Array): void {
+    this.#inflow?.close();
+    this.#send(message, body);
   }
 
   #send(message: GuestMessage, body?: Uint8Array): void {
@@ -183,7 +209,7 @@ export class Runner {
   }
 }
 
-function asHostMessage(header: Frame["header"]): Exclude<HostMessage, CreditMessage> | undefined {
+function asHostMessage(header: Frame["header"]): Exclude<HostMessage, StreamMessage> | undefined {
   const isLoad = Array.isArray(header["files"]) && typeof header["env"] === "object";
   if (header["type"] === "load" && isLoad) return header as unknown as LoadMessage;
   if (header["type"] === "warm") return header as unknown as WarmMessage;
@@ -192,10 +218,11 @@ function asHostMessage(header: Frame["header"]): Exclude<HostMessage, CreditMess
   return undefined;
 }
 
-function asCredit(header: Frame["header"]): CreditMessage | undefined {
+function asStreamMessage(header: Frame["header"]): StreamMessage | undefined {
   const { type, id, bytes } = header;
-  const isWhole = typeof id === "string" && typeof bytes === "number";
-  return type === "credit" && isWhole ? { type, id, bytes } : undefined;
+  if (typeof id !== "string") return undefined;
+  if (type === "chunk" || type === "end" || type === "break") return { type, id };
+  return type === "credit" && typeof bytes === "number" ? { type, id, bytes } : undefined;
 }
 
 function giveUp(fact: string): never {

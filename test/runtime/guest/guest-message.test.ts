@@ -25,6 +25,9 @@ const accepted: object[] = [
   { ...result, type: "start", status: 201 },
   { type: "end", id: "a" },
   { type: "error", id: "a", error },
+  { type: "credit", id: "a", bytes: 1 },
+  { type: "credit", id: "a", bytes: 262_144 },
+  { type: "whole", id: "a" },
 ];
 for (const message of accepted) {
   test(`${JSON.stringify(message)} is a message`, () => {
@@ -52,6 +55,13 @@ const refused: unknown[] = [
   { ...result, id: "x".repeat(129) },
   { ...result, type: "start", status: 204 },
   { type: "end" },
+  { type: "credit", id: "a" },
+  { type: "credit", id: "a", bytes: 0 },
+  { type: "credit", id: "a", bytes: -1 },
+  { type: "credit", id: "a", bytes: 0.5 },
+  { type: "credit", id: "a", bytes: "1" },
+  { type: "credit", id: "a", bytes: 262_145 },
+  { type: "whole" },
   { ...result, contentType: "" },
   { ...result, contentType: "text/plain\r\nset-cookie: a" },
   { ...result, status: 99 },
