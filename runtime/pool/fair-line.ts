@@ -37,6 +37,14 @@ export class FairLine<T> {
     return undefined;
   }
 
+  /** Takes out all who wait under a key, in their order. */
+  takeAll(key: string): T[] {
+    const own = [...(this.#waiting.get(key) ?? [])];
+    this.#waiting.delete(key);
+    this.#size -= own.length;
+    return own;
+  }
+
   /** Takes out somebody who waits no longer. */
   remove(key: string, waiter: T): void {
     const own = this.#waiting.get(key);

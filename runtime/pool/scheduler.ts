@@ -1,6 +1,5 @@
-import PQueue from "p-queue";
 import { RunletError } from "../errors.ts";
-import { FairLine } from "./fair-line.ts";
+import { Lane, type Waiter } from "./lane.ts";
 
 export interface SchedulerOptions {
   /** How many containers run at once. */
@@ -9,6 +8,10 @@ export interface SchedulerOptions {
   queueLimit: number;
   /** How long a caller may wait before it is refused. */
   queueTimeoutMs: number;
+  /** What one key may take of the places to wait in, so that a flood leaves some to others; all of them by default. */
+  shareOfPlaces?: number;
+  /** Of the slots that are reserved for no key, how many the background never has; none by default. */
+  keptForCallers?: number;
 }
 
 /** The right to run one container. Dispose it once the container is gone; a second time is harmless. */
@@ -18,106 +21,208 @@ export type Permit = Disposable;
 export interface Account {
   /** Callers of one key are served in the order in which they came; keys take turns. */
   readonly key: string;
-  /** How many may wait under the key; half of all places if there is none, and never more. */
+  /** How many may wait under the key; its share of all places if there is none, and never more. */
   readonly queueLimit?: number | undefined;
+  /**
+   * Whether nobody waits for what is going to run: it lets those go first that somebody waits for, and takes
+   * none of their places. How many may wait so is bounded by who sends them.
+   */
+  readonly isBackground?: boolean;
 }
 
-/** What one key may take of the places to wait in, so that a flood leaves some to others. */
-const shareOfPlaces = 0.5;
+interface Waiting extends Waiter {
+  lane: Lane<Waiting>;
+  readonly take: (permit: Permit) => void;
+  readonly giveUp: (reason: Error) => void;
+}
+
+const nobody: Account = { key: "" };
 
 /**
  * Bounds how many containers run at once, and is fair: a flood of calls under one key delays those under
- * another by one turn. A caller that waits can give up by its signal and never gets a permit then.
+ * another by one turn. Slots may be reserved for a key, which then has these and no others. A caller that waits
+ * can give up by its signal and never gets a permit then.
  */
 export class Scheduler {
-  readonly #queue: PQueue;
   readonly #options: SchedulerOptions;
-  readonly #line = new FairLine<(permit: Permit) => void>();
+  readonly #common: Lane<Waiting>;
+  readonly #reserved = new Map<string, Lane<Waiting>>();
+  readonly #onIdle: (() => void)[] = [];
+  #running = 0;
 
   constructor(options: SchedulerOptions) {
     this.#options = options;
-    this.#queue = new PQueue({ concurrency: options.concurrency });
+    this.#common = new Lane(options.concurrency);
+    this.#divide();
   }
 
   get running(): number {
-    return this.#queue.pending;
+    return this.#running;
   }
 
   get waiting(): number {
-    return this.#line.size;
+    let waiting = this.#common.size;
+    for (const lane of this.#reserved.values()) waiting += lane.size;
+    return waiting;
   }
 
-  /** Whether a permit could be had without a wait. */
+  /** How many wait in the background, where none is reserved. */
+  get waitingInBackground(): number {
+    return this.#common.size - this.#common.callers;
+  }
+
+  /** How many slots are reserved for no key. */
+  get unreserved(): number {
+    return this.#common.limit;
+  }
+
+  /** Whether a permit could be had without a wait, where none is reserved. */
   get hasRoom(): boolean {
-    return this.#queue.pending < this.#options.concurrency && this.#queue.size === 0;
+    return this.#running < this.#options.concurrency && this.#common.hasRoom(false);
+  }
+
+  /**
+   * Keeps slots for a key, which no other gets and beyond which it gets none; 0 refuses it, undefined ends the
+   * reservation. What runs already ends where it began.
+   */
+  reserve(key: string, slots: number | undefined): void {
+    const before = this.#reserved.get(key);
+    if (slots === undefined) this.#reserved.delete(key);
+    else if (before === undefined) this.#reserved.set(key, new Lane(slots));
+    else before.limit = before.backgroundLimit = slots;
+    this.#divide();
+    const lane = this.#laneOf(key);
+    for (const waiter of (before ?? this.#common).takeAll(key)) {
+      if (lane.limit === 0) {
+        waiter.giveUp(stopped());
+        continue;
+      }
+      waiter.lane = lane;
+      lane.add(waiter);
+    }
+    this.#serve();
   }
 
   /**
    * Waits for room for one container.
    * @throws `resource_exhausted` if there is no place to wait or the wait took too long; the signal's reason.
    */
-  async acquire(signal?: AbortSignal, account: Account = { key: "" }): Promise<Permit> {
+  async acquire(signal?: AbortSignal, account = nobody): Promise<Permit> {
     signal?.throwIfAborted();
-    const { queueTimeoutMs } = this.#options;
-    const { key } = account;
-    const permit = Promise.withResolvers<Permit>();
-    if (this.hasRoom) {
-      // Where there is room p-queue starts at once, and there is no wait to bound.
-      this.#line.add(key, permit.resolve);
-      this.#callNext();
-      return await permit.promise;
+    const { concurrency, queueTimeoutMs } = this.#options;
+    const { key, isBackground = false } = account;
+    const lane = this.#laneOf(key);
+    if (this.#running < concurrency && lane.hasRoom(isBackground)) {
+      return this.#grant(lane, isBackground);
     }
-    this.#requirePlace(account);
-    // Neither p-queue's signal nor a composed one: those cost more than all the rest of a short wait.
+    this.#requirePlace(lane, account);
+    const permit = Promise.withResolvers<Permit>();
+    // No composed signal: it costs more than all the rest of a short wait.
     const settle = (): void => {
       clearTimeout(timer);
       signal?.removeEventListener("abort", cancel);
     };
-    const take = (granted: Permit): void => {
-      settle();
-      permit.resolve(granted);
+    const waiter: Waiting = {
+      key,
+      isBackground,
+      lane,
+      take: (granted) => {
+        settle();
+        permit.resolve(granted);
+      },
+      giveUp: (reason) => {
+        settle();
+        waiter.lane.remove(waiter);
+        permit.reject(reason);
+        this.#tellIdle();
+      },
     };
-    const giveUp = (reason: Error): void => {
-      settle();
-      this.#line.remove(key, take);
-      permit.reject(reason);
-    };
-    const cancel = (): void => giveUp(signal?.reason as Error);
+    const cancel = (): void => waiter.giveUp(signal?.reason as Error);
     const timer = setTimeout(() => {
-      giveUp(refused(`no container slot became free within ${queueTimeoutMs} ms`));
+      waiter.giveUp(refused(`no container slot became free within ${queueTimeoutMs} ms`));
     }, queueTimeoutMs);
     signal?.addEventListener("abort", cancel, { once: true });
-    this.#line.add(key, take);
-    this.#callNext();
+    lane.add(waiter);
     return await permit.promise;
-  }
-
-  #requirePlace({ key, queueLimit: own = Infinity }: Account): void {
-    const { queueLimit } = this.#options;
-    const share = Math.min(own, Math.ceil(queueLimit * shareOfPlaces));
-    if (this.#line.sizeOf(key) >= share) {
-      throw refused(`${share} invocations are waiting already`);
-    }
-    if (this.#line.size >= queueLimit) {
-      throw refused(`${queueLimit} invocations of all functions are waiting already`);
-    }
-  }
-
-  /** Gives a permit, when there is room, to whose turn it is then; to nobody where one has given up. */
-  #callNext(): void {
-    void this.#queue.add(async () => {
-      const take = this.#line.next();
-      if (take === undefined) return;
-      const released = Promise.withResolvers<void>();
-      take({ [Symbol.dispose]: () => released.resolve() });
-      await released.promise;
-    });
   }
 
   /** Resolves once nothing runs and nothing waits. */
   async idle(): Promise<void> {
-    await this.#queue.onIdle();
+    if (this.#isIdle) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onIdle.push(resolve);
+    await promise;
   }
+
+  get #isIdle(): boolean {
+    return this.#running === 0 && this.waiting === 0;
+  }
+
+  #laneOf(key: string): Lane<Waiting> {
+    return this.#reserved.get(key) ?? this.#common;
+  }
+
+  /** What is reserved is not to be had by others; one slot is left to them whatever is. */
+  #divide(): void {
+    const { concurrency, keptForCallers = 0 } = this.#options;
+    let left = concurrency;
+    for (const { limit } of this.#reserved.values()) left -= limit;
+    this.#common.limit = Math.max(1, left);
+    this.#common.backgroundLimit = Math.max(1, left - keptForCallers);
+  }
+
+  #requirePlace(lane: Lane<Waiting>, account: Account): void {
+    if (lane.limit === 0) throw stopped();
+    if (account.isBackground) return;
+    const { queueLimit, shareOfPlaces = 1 } = this.#options;
+    const share = Math.min(account.queueLimit ?? Infinity, Math.ceil(queueLimit * shareOfPlaces));
+    if (lane.callersOf(account.key) >= share) {
+      throw refused(`${share} invocations are waiting already`);
+    }
+    let waiting = this.#common.callers;
+    for (const { callers } of this.#reserved.values()) waiting += callers;
+    if (waiting >= queueLimit) {
+      throw refused(`${queueLimit} invocations of all functions are waiting already`);
+    }
+  }
+
+  #grant(lane: Lane<Waiting>, isBackground: boolean): Permit {
+    this.#running++;
+    lane.enter(isBackground);
+    let isOut = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (!isOut) return;
+        isOut = false;
+        this.#running--;
+        lane.leave(isBackground);
+        this.#serve();
+        this.#tellIdle();
+      },
+    };
+  }
+
+  /** Gives the slots that are free to whose turn it is. */
+  #serve(): void {
+    for (const lane of this.#reserved.values()) this.#serveLane(lane);
+    this.#serveLane(this.#common);
+  }
+
+  #serveLane(lane: Lane<Waiting>): void {
+    while (this.#running < this.#options.concurrency) {
+      const waiter = lane.next();
+      if (waiter === undefined) return;
+      waiter.take(this.#grant(lane, waiter.isBackground));
+    }
+  }
+
+  #tellIdle(): void {
+    if (this.#onIdle.length > 0 && this.#isIdle) for (const tell of this.#onIdle.splice(0)) tell();
+  }
+}
+
+function stopped(): RunletError {
+  return refused("no container slot is kept for it");
 }
 
 function refused(why: string): RunletError {

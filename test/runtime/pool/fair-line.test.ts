@@ -26,3 +26,11 @@ test("who leaves is passed over, and a key without anybody has no turn", () => {
   assert.deepEqual([line.size, line.sizeOf("b")], [1, 0]);
   assert.deepEqual([line.next(), line.next()], ["a2", undefined]);
 });
+
+test("all of a key leave in their order, and the others keep their turns", () => {
+  const line = new FairLine<string>();
+  for (const waiter of ["a1", "b1", "a2", "b2"]) line.add(waiter.slice(0, 1), waiter);
+  assert.deepEqual(line.takeAll("a"), ["a1", "a2"]);
+  assert.deepEqual(line.takeAll("a"), []);
+  assert.deepEqual([line.size, line.sizeOf("a"), line.next(), line.next()], [2, 0, "b1", "b2"]);
+});

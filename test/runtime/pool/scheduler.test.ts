@@ -53,7 +53,8 @@ test("a flood under one key delays who comes under another by one turn", async (
 });
 
 test("one key takes no more than half of the places, and no more than its own bound", async () => {
-  const scheduler = new Scheduler({ ...roomy, concurrency: 1, queueLimit: 4 });
+  const places = { queueLimit: 4, shareOfPlaces: 0.5 };
+  const scheduler = new Scheduler({ ...roomy, concurrency: 1, ...places });
   const caller = new AbortController();
   const first = await scheduler.acquire();
   const wait = async (key: string, queueLimit?: number): Promise<void> => {
