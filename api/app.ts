@@ -7,6 +7,7 @@ import { eventTooLarge } from "./domain/body-stream.ts";
 import type { DeadLetters } from "./domain/events/dead-letters.ts";
 import type { Events } from "./domain/events/events.ts";
 import type { Aliases } from "./domain/aliases.ts";
+import type { Concurrency } from "./domain/concurrency.ts";
 import type { Executor } from "./domain/executor.ts";
 import type { Functions } from "./domain/functions.ts";
 import type { IdempotentInvoker } from "./domain/idempotency.ts";
@@ -22,6 +23,7 @@ import type { Statistics } from "./domain/statistics.ts";
 import type { Logs } from "./domain/logs.ts";
 import type { Versions } from "./domain/versions.ts";
 import { aliasRoutes } from "./routes/aliases.ts";
+import { concurrencyRoutes } from "./routes/concurrency.ts";
 import { executeRoutes } from "./routes/execute.ts";
 import { followRoutes } from "./routes/follow.ts";
 import { functionRoutes } from "./routes/functions.ts";
@@ -42,6 +44,7 @@ export interface AppOptions {
   functions: Functions;
   versions: Versions;
   aliases: Aliases;
+  concurrency: Concurrency;
   invocations: Invocations;
   logs: Logs;
   statistics: Statistics;
@@ -83,11 +86,13 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/v1/functions/:name/invocations", limitBody(options.maxEventBytes));
   app.use("/v1/functions/:name/batch", limitBody(options.maxEventBytes));
   app.use("/v1/schedules/*", limitBody(maxScheduleBytes));
-  app.route("/v1/functions", functionRoutes(functions));
+  app.route("/v1/functions", functionRoutes(functions, options.concurrency));
   app.route("/v1/functions", batchRoutes(invoker));
   app.route("/v1/functions", statisticsRoutes(options.statistics));
   app.use("/v1/functions/:name/aliases/*", limitBody(65_536));
   app.route("/v1/functions", aliasRoutes(options.aliases));
+  app.use("/v1/functions/:name/concurrency", limitBody(65_536));
+  app.route("/v1/functions", concurrencyRoutes(options.concurrency));
   app.route("/v1/functions", versionRoutes(functions, options.versions));
   app.route("/f", functionUrlRoutes(options));
   app.route(

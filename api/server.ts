@@ -14,6 +14,7 @@ import { AliasStore } from "../store/aliases.ts";
 import { RecordWriter } from "../store/batch.ts";
 import { BuildStore } from "../store/builds.ts";
 import { CodeStore } from "../store/code-store.ts";
+import { ConcurrencyStore } from "../store/concurrency.ts";
 import { openDatabase } from "../store/database.ts";
 import { RecordedEventQueue } from "../store/event-queue.ts";
 import { EventStore } from "../store/events.ts";
@@ -30,6 +31,7 @@ import { codeRepository, scratchCode } from "./code-on-disk.ts";
 import { type Config, loadConfig } from "./config.ts";
 import { Aliases } from "./domain/aliases.ts";
 import { Builder } from "./domain/build/builder.ts";
+import { Concurrency } from "./domain/concurrency.ts";
 import { attemptEvent, dispatchPolicyOf } from "./domain/events/attempt.ts";
 import { DeadLetters } from "./domain/events/dead-letters.ts";
 import { Callbacks } from "./domain/events/delivery/callbacks.ts";
@@ -48,8 +50,10 @@ import { checkLoad } from "./domain/load-check.ts";
 import { Logs } from "./domain/logs.ts";
 import { OutputFeed } from "./domain/output-feed.ts";
 import { poolClassOf } from "./domain/pool-class.ts";
+import { handOver } from "./domain/schedules/hand-over.ts";
 import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
 import { Schedules } from "./domain/schedules/schedules.ts";
+import { RateLimits } from "./domain/rate-limits.ts";
 import { Secrets } from "./domain/secrets.ts";
 import { Statistics } from "./domain/statistics.ts";
 import { Stocking } from "./domain/stocking.ts";
@@ -109,7 +113,14 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const onError = (error: unknown): void =>
     log.error({ error: messageOf(error) }, "background failure");
   const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
-  const scheduler = new Scheduler({ concurrency, queueLimit, queueTimeoutMs });
+  const scheduler = new Scheduler({
+    concurrency,
+    queueLimit,
+    queueTimeoutMs,
+    shareOfPlaces: 0.5,
+    // Who waits for an answer finds a slot however many events there are.
+    keptForCallers: 1,
+  });
   const feed = new OutputFeed();
   const eventQueue = new RecordedEventQueue(new EventStore(database), writer);
   const metrics = createMetrics({ events: eventQueue, pool, scheduler });
@@ -134,16 +145,24 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     onChange: (version) => void stocking.reload(version).catch(onError),
   });
   const callbacks = new Callbacks({ secrets, allowPrivate: config.allowPrivateCallbacks });
+  const versions = new Versions(functionStore);
+  const settings = new Concurrency({
+    store: new ConcurrencyStore(database),
+    versions,
+    scheduler,
+    slots: concurrency,
+    onProvisioned: (name) => void stocking.provision(name).catch(onError),
+  });
   const stocking = new Stocking({
     pool,
     images: imageStore,
     code,
     environmentOf: (functionConfig) => secrets.environmentOf(functionConfig),
+    provisionedOf: (version) => settings.provisionedOf(version),
   });
   const scheduleStore = new ScheduleStore(database);
   const stockUp = (name: string): void =>
     void stocking.follow(name, functions.inUse(name)).catch(onError);
-  const versions = new Versions(functionStore);
   const calledBy = (name: string, qualifier: string): string[] =>
     scheduleStore.naming(name, qualifier).map((schedule) => `schedule ${schedule}`);
   const aliases = new Aliases({
@@ -161,7 +180,10 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   });
   const functions: Functions = new Functions({
     builder,
-    onChange: stockUp,
+    onChange: (name) => {
+      settings.refresh(name);
+      stockUp(name);
+    },
     store: functionStore,
     versions,
     aliases,
@@ -198,6 +220,8 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     code,
     stocking,
     secrets,
+    concurrency: settings,
+    rateLimits: new RateLimits(),
     queue: { queueLimit, queueTimeoutMs },
     maxStreamBytes: config.maxStreamBytes,
     maxEventBytes: config.maxEventBytes,
@@ -207,7 +231,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     kind: "deliver",
     attempt: async (event, signal) => await deliver(callbacks, event, signal),
     policyOf: () => deliveryPolicy,
-    concurrency: deliveryConcurrency,
+    concurrency: () => deliveryConcurrency,
     onError,
   });
   const dispatcher = new Dispatcher({
@@ -219,9 +243,9 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
         invocations.versionOf(id),
       ),
     onFollowUp: () => deliveries.wake(),
-    policyOf: (name) => dispatchPolicyOf(functions, name),
-    // One place is left to those who wait for their answer.
-    concurrency: Math.max(1, concurrency - 1),
+    policyOf: (name) => dispatchPolicyOf(functions, name, settings.reserved.get(name)),
+    concurrency: () => Math.max(1, scheduler.unreserved - 1),
+    reserved: () => settings.reserved,
     onError,
   });
   const dispatchers = [dispatcher, deliveries];
@@ -236,8 +260,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const clock = stack.use(
     new ScheduleClock({
       store: scheduleStore,
-      dispatch: async ({ functionName: name, eventId: id, event: body, scheduleName, ...call }) =>
-        void (await events.accept({ ...call, name, id, body, source: `schedule:${scheduleName}` })),
+      dispatch: handOver(events, settings),
       onMissed: ({ name, missedCount, runAtUs }) =>
         log.warn(
           { schedule: name, missed: missedCount, runsNow: runAtUs !== null },
@@ -250,6 +273,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     functions,
     versions,
     aliases,
+    concurrency: settings,
     invocations,
     logs: new Logs({ functions, invocations, feed }),
     statistics: new Statistics({ functions, store: new InvocationStatistics(database) }),
@@ -274,7 +298,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     }),
     secrets,
     images: new Images({ store: imageStore, uploads: tasks }),
-    schedules: new Schedules({ store: scheduleStore, functions, clock }),
+    schedules: new Schedules({ store: scheduleStore, functions, concurrency: settings, clock }),
     readiness: () => readinessOf(readiness, pool),
     isClosing: () => isClosing,
     metrics: metrics.registry,

@@ -62,11 +62,11 @@ export interface EventRow extends EventSummary {
   readonly body: Uint8Array | null;
 }
 
-/** Whose turn it is: the first function with a due event behind `after` in a circle, save those in `except`. */
+/** Whose turn it is: the first function with a due event behind `after` in a circle that may run one. */
 export interface LeaseTurn {
   readonly kind: EventKind;
   readonly after: string;
-  readonly except: ReadonlySet<string>;
+  readonly mayRun: (functionName: string) => boolean;
   readonly atUs: number;
 }
 

@@ -142,10 +142,10 @@ export class EventStore {
   }
 
   /** Marks the next due event of the function whose turn it is as running, and counts the attempt. */
-  lease({ kind, after, except, atUs }: LeaseTurn): EventRow | undefined {
+  lease({ kind, after, mayRun, atUs }: LeaseTurn): EventRow | undefined {
     if (this.#anyDue.get(kind, atUs) === undefined) return undefined;
     for (const functionName of this.#functionsBehind(kind, after)) {
-      if (except.has(functionName)) continue;
+      if (!mayRun(functionName)) continue;
       const event = this.#lease.get({ kind, functionName, atUs });
       if (event !== undefined) return unflatten(event);
     }

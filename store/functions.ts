@@ -85,11 +85,15 @@ export class FunctionStore {
       `SELECT ${flatColumns} FROM ${functionWithLatest} WHERE f.name > ? ORDER BY f.name LIMIT ?`,
     );
     const deleteAliases = connection.prepare("DELETE FROM aliases WHERE function_name = ?");
+    const deleteConcurrency = connection.prepare(
+      "DELETE FROM function_concurrency WHERE function_name = ?",
+    );
     const deleteVersions = connection.prepare(
       "DELETE FROM function_versions WHERE function_name = ?",
     );
     const deleteAll = connection.transaction((name: string): boolean => {
       deleteAliases.run(name);
+      deleteConcurrency.run(name);
       return deleteVersions.run(name).changes > 0;
     });
     this.#delete = (name) => deleteAll.immediate(name);

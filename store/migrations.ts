@@ -46,6 +46,13 @@ export interface Migration {
  *   revision_id                       another one after each change
  *   created_at_us, updated_at_us
  *
+ *   function_concurrency
+ *   --------------------
+ *   function_name   PK; the row goes with the function
+ *   reserved        container slots that are kept for it; null without a reservation
+ *   provisioned     containers that are kept started; null where the versions' configuration counts
+ *   provisioned_at_us                 what moment that count is of: a later one wins
+ *
  *   invocations
  *   -----------
  *   id              PK, UUID v7: the order of ids is the order of time
@@ -82,7 +89,8 @@ export interface Migration {
  *   last_status     accepting | accepted | failed
  *   missed_at_us, missed_count                 the last due times that passed without a run
  *   created_at_us, updated_at_us
- *   event           BLOB, last
+ *   provisioned     what it sets that count of its function to; null where it queues an event
+ *   event           BLOB, last; empty where it queues none
  *
  *   events
  *   ------
@@ -166,6 +174,13 @@ export const released: readonly Migration[] = [
         code_digest TEXT NOT NULL,
         invocation_id TEXT NOT NULL,
         used_at_us INTEGER NOT NULL
+      ) STRICT, WITHOUT ROWID;
+
+      CREATE TABLE function_concurrency (
+        function_name TEXT NOT NULL PRIMARY KEY REFERENCES functions (name),
+        reserved INTEGER CHECK (reserved >= 0),
+        provisioned INTEGER CHECK (provisioned >= 0),
+        provisioned_at_us INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;
 
       CREATE TABLE secrets (
@@ -254,6 +269,7 @@ export const released: readonly Migration[] = [
         missed_count INTEGER,
         created_at_us INTEGER NOT NULL,
         updated_at_us INTEGER NOT NULL,
+        provisioned INTEGER,
         event BLOB NOT NULL
       ) STRICT;
 

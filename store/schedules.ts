@@ -11,6 +11,9 @@ export interface ScheduleRow {
   readonly timeZone: string;
   readonly missedRuns: string;
   readonly contentType: string;
+  /** What it sets its function's count of provisioned containers to; null where it queues an event. */
+  readonly provisioned: number | null;
+  /** Empty where it queues none. */
   readonly event: Buffer;
   readonly state: string;
   /** Another one after each change. */
@@ -70,11 +73,11 @@ export class ScheduleStore {
       `INSERT OR REPLACE INTO schedules
          (name, function_name, qualifier, expression, time_zone, missed_runs, content_type, state, revision_id,
           anchored_at_us, next_at_us, last_at_us, last_status, last_error, missed_at_us, missed_count,
-          created_at_us, updated_at_us, event)
+          created_at_us, updated_at_us, provisioned, event)
        VALUES
          (@name, @functionName, @qualifier, @expression, @timeZone, @missedRuns, @contentType, @state, @revisionId,
           @anchoredAtUs, @nextAtUs, @lastAtUs, @lastStatus, @lastError, @missedAtUs, @missedCount,
-          @createdAtUs, @updatedAtUs, @event)`,
+          @createdAtUs, @updatedAtUs, @provisioned, @event)`,
     );
     this.#get = connection.prepare(`SELECT ${columns} FROM schedules WHERE name = ?`);
     this.#list = connection.prepare(
@@ -174,4 +177,5 @@ const columns = `name, function_name AS functionName, qualifier, expression, tim
   missed_runs AS missedRuns, content_type AS contentType, state, revision_id AS revisionId,
   anchored_at_us AS anchoredAtUs, next_at_us AS nextAtUs, last_at_us AS lastAtUs,
   last_status AS lastStatus, last_error AS lastError, missed_at_us AS missedAtUs,
-  missed_count AS missedCount, created_at_us AS createdAtUs, updated_at_us AS updatedAtUs, event`;
+  missed_count AS missedCount, created_at_us AS createdAtUs, updated_at_us AS updatedAtUs,
+  provisioned, event`;

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { aliasCommand } from "./commands/alias.ts";
+import { concurrencyCommand } from "./commands/concurrency.ts";
 import { deadLettersCommand } from "./commands/dead-letters.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { devCommand } from "./commands/dev.ts";
@@ -38,6 +39,7 @@ const program = new Command("runlet")
   .addCommand(versionsCommand())
   .addCommand(aliasCommand())
   .addCommand(rollbackCommand())
+  .addCommand(concurrencyCommand())
   .addCommand(invocationsCommand())
   .addCommand(logsCommand())
   .addCommand(statsCommand())

@@ -69,7 +69,7 @@ export function clientOf(options: ServerOptions): Client {
 }
 
 /** Reads a number above zero of an option. */
-function positiveNumber(text: string): number {
+export function positiveNumber(text: string): number {
   const number = Number(text);
   if (!(number > 0) || !Number.isFinite(number)) {
     throw new InvalidArgumentError("Expected a number above 0.");

@@ -1,5 +1,6 @@
 import { AliasMethods } from "./aliases.ts";
 import { CallMethods } from "./calls.ts";
+import { ConcurrencyMethods } from "./concurrency.ts";
 import { EventMethods } from "./events.ts";
 import { FunctionMethods } from "./functions.ts";
 import { ImageMethods } from "./images.ts";
@@ -13,6 +14,7 @@ export { ApiError } from "./errors.ts";
 /** The HTTP API as methods. Every method throws `ApiError` or `ConnectionError`. */
 export class Client extends joined(
   FunctionMethods,
+  ConcurrencyMethods,
   AliasMethods,
   CallMethods,
   InvocationMethods,

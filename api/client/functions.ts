@@ -1,4 +1,9 @@
-import type { Deployed, FunctionSpecInput, FunctionVersion } from "../schema/function.ts";
+import type {
+  Deployed,
+  FunctionDetail,
+  FunctionSpecInput,
+  FunctionVersion,
+} from "../schema/function.ts";
 import type { FunctionStatistics } from "../schema/statistics.ts";
 import { type ChangeOptions, conditionHeaders } from "./condition.ts";
 import { Methods, type Page, type PageAfter, type PageBefore } from "./methods.ts";
@@ -30,7 +35,7 @@ export class FunctionMethods extends Methods {
   }
 
   /** A function's latest version, or the one asked for. */
-  async getFunction(name: string, version?: number): Promise<FunctionVersion> {
+  async getFunction(name: string, version?: number): Promise<FunctionDetail> {
     return await this.connection.get(pathOf("functions", name), { version });
   }
 

@@ -10,6 +10,17 @@ export interface ThrownError {
   readonly stack?: string | undefined;
 }
 
+/** A caller who calls too often, and after what time it may again. */
+export class RateLimitError extends RunletError {
+  override readonly name = "RateLimitError";
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number) {
+    super("resource_exhausted", message);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
 /** An invocation that did not succeed; the record with `invocationId` holds the same facts and the output. */
 export class InvocationError extends RunletError {
   override readonly name = "InvocationError";

@@ -57,6 +57,8 @@ export interface Admission<T extends Outcome> {
   readonly gate?: Scheduler | undefined;
   /** How many of the function may wait; the machine's bounds hold beside it. */
   readonly queueLimit?: number | undefined;
+  /** Whether nobody waits for it: then it lets those go first that somebody waits for. */
+  readonly isBackground?: boolean;
   readonly onRecord?: OnRecord<T> | undefined;
 }
 
@@ -97,12 +99,12 @@ export class Invocations {
   async run<T extends Outcome>(
     facts: InvocationFacts,
     work: Work<T>,
-    { signal, gate, queueLimit, onRecord }: Admission<T>,
+    { signal, gate, queueLimit, isBackground = false, onRecord }: Admission<T>,
   ): Promise<Finished<T>> {
     const queuedAtUs = nowUs();
     using passed = new DisposableStack();
-    if (gate !== undefined) passed.use(await gate.acquire(signal));
-    const account = { key: facts.functionName ?? "", queueLimit };
+    if (gate !== undefined) passed.use(await gate.acquire(signal, { key: "", isBackground }));
+    const account = { key: facts.functionName ?? "", queueLimit, isBackground };
     passed.use(await this.#options.scheduler.acquire(signal, account));
     const id = newInvocationId();
     const cancel = new AbortController();

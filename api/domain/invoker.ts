@@ -9,6 +9,7 @@ import type { Invocation } from "../schema/invocation.ts";
 import type { AnswerStream } from "./answer-stream.ts";
 import type { BodyStream } from "./body-stream.ts";
 import { eventType } from "./event.ts";
+import type { Concurrency } from "./concurrency.ts";
 import type { Functions } from "./functions.ts";
 import {
   type BegunAnswer,
@@ -24,6 +25,7 @@ import { asFailure, invocationError } from "./outcome.ts";
 import { poolClassOf } from "./pool-class.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
 import { runCommand } from "./program-run.ts";
+import type { RateLimits } from "./rate-limits.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Stocking } from "./stocking.ts";
 
@@ -36,6 +38,8 @@ export interface InvokerOptions {
   code: CodeRepository;
   stocking: Stocking;
   secrets: Secrets;
+  concurrency: Concurrency;
+  rateLimits: RateLimits;
   /** How many may wait at a function's own bound, and how long. */
   queue: Omit<SchedulerOptions, "concurrency">;
   /** Bound of an answer that is streamed, in bytes. */
@@ -50,6 +54,8 @@ export interface InvokeRequest {
   qualifier?: string | undefined;
   contentType?: string | undefined;
   event: Buffer;
+  /** Who calls, as rate limits tell callers apart; all who are not named are one. */
+  caller?: string | undefined;
   /** The trace that the caller named, 32 hexadecimal digits. */
   traceId?: string | undefined;
   /** Whether the end of the output is to come with the answer, also with a failure. */
@@ -164,6 +170,7 @@ export class Invoker {
     onStream?: RunFacts["onStream"],
   ): Promise<Answer> {
     const { invocations } = this.#options;
+    this.#requireAdmission(version.name, request.caller);
     const { runtime, image } = version.config;
     const isRaw = runtime === "command" || request.http !== undefined;
     const contentType = isRaw ? undefined : eventType(request.contentType, request.event);
@@ -186,8 +193,9 @@ export class Invoker {
       },
       {
         signal: request.signal,
-        gate: this.#gateOf(version),
+        gate: this.#gateOf(this.#options.functions.find(version.name)),
         queueLimit: version.config.queueLimit,
+        isBackground: request.attempt !== undefined,
         onRecord: request.onRecord,
       },
     );
@@ -202,9 +210,22 @@ export class Invoker {
     return version.config.runtime === "node" && !this.#wholeVersions.has(versionKey(version));
   }
 
-  /** Whether a call would not have to wait at the function's own bound. @throws `not_found`. */
-  hasRoom(name: string, qualifier?: string): boolean {
-    return this.#gateOf(this.#options.functions.resolve(name, qualifier))?.hasRoom ?? true;
+  /**
+   * Whether an attempt at an event need not wait at the function's own bound; or, for one that is patient, whether
+   * it would be the only one that waits there. @throws `not_found`.
+   */
+  hasRoom(name: string, { isPatient }: { isPatient: boolean }): boolean {
+    const gate = this.#gateOf(this.#options.functions.find(name));
+    if (gate === undefined) return true;
+    return gate.hasRoom || (isPatient && gate.waitingInBackground === 0);
+  }
+
+  #requireAdmission(name: string, caller = ""): void {
+    const { concurrency, functions, rateLimits } = this.#options;
+    concurrency.requireRunning(name);
+    // Whichever version is called: an old one is no way around the bound.
+    const { rateLimit } = functions.find(name).config;
+    if (rateLimit !== undefined) rateLimits.take(name, caller, rateLimit);
   }
 
   async #run(
@@ -249,7 +270,7 @@ export class Invoker {
     }
   }
 
-  /** The function's own bound, where it has one; a new version may bring another. */
+  /** The function's own bound, where its latest version has one; a new version may bring another. */
   #gateOf({ name, config }: StoredVersion): Scheduler | undefined {
     const { concurrency, queueLimit = this.#options.queue.queueLimit } = config;
     if (concurrency === undefined) return undefined;

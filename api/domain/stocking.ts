@@ -16,6 +16,8 @@ export interface StockingOptions {
   code: CodeRepository;
   /** A function's whole environment. @throws for a secret that does not exist. */
   environmentOf: (config: FunctionConfig) => Readonly<Record<string, string>>;
+  /** How many containers are to be kept started for a version. */
+  provisionedOf: (version: StoredVersion) => number;
 }
 
 const keptCodeBytes = 64 * 1024 * 1024;
@@ -56,6 +58,12 @@ export class Stocking {
     if (this.#isFollowed(version)) await this.#add(version);
   }
 
+  /** Keeps as many containers started as are asked for now. */
+  async provision(name: string): Promise<void> {
+    const versions = this.#followed.get(name)?.values() ?? [];
+    await Promise.all([...versions].map(async (version) => await this.#add(version)));
+  }
+
   /** Fills the stock that a version takes from, and its own one where it asks for that. */
   async #add(version: StoredVersion): Promise<void> {
     if (version.config.runtime === "command") return;
@@ -63,7 +71,7 @@ export class Stocking {
     const poolClass = await poolClassOf(version.config, images);
     if (!this.#isFollowed(version)) return;
     pool.fill(poolClass);
-    const count = version.config.provisioned;
+    const count = this.#options.provisionedOf(version);
     const load = async (guest: Guest): Promise<void> => await this.load(guest, version);
     pool.provision(poolClass, { key: versionKey(version), count, load });
   }

@@ -5,7 +5,7 @@ import type { Functions } from "../domain/functions.ts";
 import type { Invoker } from "../domain/invoker.ts";
 import { traceIdOfParent } from "../domain/trace.ts";
 import { allowReading, isPreflight, preflightAnswer } from "./cors.ts";
-import { functionAddress, httpRequest } from "./http-request.ts";
+import { functionAddress, httpRequest, networkOf } from "./http-request.ts";
 import { type BodyBounds, bodyOf } from "./request-body.ts";
 import { type NodeEnv, respond } from "./respond.ts";
 import { problemAnswers } from "./problem-answers.ts";
@@ -48,6 +48,7 @@ export function functionUrlRoutes({
         qualifier,
         ...(await bodyOf(context, invoker.mayStream(version), bounds)),
         http,
+        caller: networkOf(context.env),
         traceId,
         signal: raw.signal,
       })

@@ -1,12 +1,13 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Concurrency } from "../domain/concurrency.ts";
 import type { Functions } from "../domain/functions.ts";
 import { functionName, pageLimit } from "../schema/common.ts";
 import {
   deployCheck,
   deployed,
+  functionDetail,
   functionPage,
   functionSpec,
-  functionVersion,
 } from "../schema/function.ts";
 import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
@@ -55,7 +56,7 @@ const get = createRoute({
     query: z.object({ version: z.coerce.number().int().positive().optional() }),
   },
   responses: {
-    200: jsonAnswer(functionVersion, "The version"),
+    200: jsonAnswer(functionDetail, "The version"),
     ...problemAnswers("invalid_argument", "not_found"),
   },
 });
@@ -88,7 +89,7 @@ const remove = createRoute({
 });
 
 /** `/v1/functions` without the invocations. */
-export function functionRoutes(functions: Functions): OpenAPIHono {
+export function functionRoutes(functions: Functions, concurrency: Concurrency): OpenAPIHono {
   return createRouter()
     .openapi(put, async (context) => {
       const { name } = context.req.valid("param");
@@ -103,8 +104,10 @@ export function functionRoutes(functions: Functions): OpenAPIHono {
     .openapi(get, (context) => {
       const { name } = context.req.valid("param");
       const version = functions.get(name, context.req.valid("query").version);
+      const functionConcurrency = concurrency.get(name);
+      const isSet = Object.keys(functionConcurrency).length > 0;
       context.header("etag", etag(version.revisionId));
-      return context.json(version, 200);
+      return context.json({ ...version, ...(isSet && { functionConcurrency }) }, 200);
     })
     .openapi(list, (context) => context.json(functions.list(context.req.valid("query")), 200))
     .openapi(remove, (context) => {

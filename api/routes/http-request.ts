@@ -1,3 +1,4 @@
+import { isIPv6 } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import type { Call } from "../domain/invoker.ts";
 import { type FunctionReference, referenceIn } from "../domain/function-reference.ts";
@@ -31,12 +32,31 @@ export function httpRequest(
     kept.push(["content-length", headers["content-length"]]);
   }
   kept.push(
-    ["x-forwarded-for", (socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "")],
+    ["x-forwarded-for", addressOf(socket)],
     ["x-forwarded-proto", new URL(url).protocol.slice(0, -1)],
     ["x-forwarded-host", headers.host ?? ""],
     ["x-forwarded-prefix", prefix],
   );
   return { method, url, headers: kept };
+}
+
+/**
+ * Who sent a request, as rate limits tell callers apart: by the address of the socket, since anybody can write a
+ * header. Whoever has an address of IPv6 has its whole network, so that this is what counts.
+ */
+export function networkOf({ incoming }: HttpBindings): string {
+  const address = addressOf(incoming.socket);
+  if (!isIPv6(address)) return address;
+  const [head = [], tail = []] = address
+    .split("::")
+    .map((part) => part.split(":").filter((group) => group !== ""));
+  const zeros = Array.from({ length: Math.max(0, 8 - head.length - tail.length) }, () => "0");
+  return `${[...head, ...zeros, ...tail].slice(0, 4).join(":")}::/64`;
+}
+
+/** An address of IPv4 reads the same whatever the server listens on. */
+function addressOf({ remoteAddress = "" }: HttpBindings["incoming"]["socket"]): string {
+  return remoteAddress.replace(/^::ffff:(?=\d+\.)/, "");
 }
 
 function decoded(segment: string): string {

@@ -1,7 +1,13 @@
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
-import { type ErrorCode, InvocationError, messageOf, RunletError } from "../domain/errors.ts";
+import {
+  type ErrorCode,
+  InvocationError,
+  messageOf,
+  RateLimitError,
+  RunletError,
+} from "../domain/errors.ts";
 import type { Problem } from "../schema/problem.ts";
 
 /** The HTTP status and title of each code, and what a caller may do. */
@@ -171,6 +177,9 @@ function describe(
 
 /** What an answer says of its invocation, well or not, is in the same headers. */
 function headersOf(error: unknown): Record<string, string> {
+  if (error instanceof RateLimitError) {
+    return { "retry-after": String(Math.ceil(error.retryAfterMs / 1000)) };
+  }
   if (!(error instanceof InvocationError)) return {};
   const { traceId, logTail } = error;
   return {
@@ -182,7 +191,9 @@ function headersOf(error: unknown): Record<string, string> {
 function respond(context: Context, body: Problem, facts: Record<string, string> = {}): Response {
   const headers = new Headers({ ...facts, "content-type": "application/problem+json" });
   if (body.invocationId !== undefined) headers.set("runlet-invocation-id", body.invocationId);
-  if (body.status === 429) headers.set("retry-after", String(retryAfterSeconds));
+  if (body.status === 429 && !headers.has("retry-after")) {
+    headers.set("retry-after", String(retryAfterSeconds));
+  }
   // What is left of the body is not read, so the connection serves nobody after this.
   if (body.status === 413) headers.set("connection", "close");
   return context.newResponse(JSON.stringify(body), body.status as 400, Object.fromEntries(headers));

@@ -104,7 +104,7 @@ const run = createRoute({
       ...jsonAnswer(acceptedEvent, "The event is queued"),
       headers: z.object({ Location: z.string() }),
     },
-    ...problemAnswers("invalid_argument", "not_found", "payload_too_large"),
+    ...problemAnswers("invalid_argument", "not_found", "failed_precondition", "payload_too_large"),
   },
 });
 

@@ -14,6 +14,8 @@ import {
 } from "./common.ts";
 import { httpAccess } from "./http-access.ts";
 import { limits } from "./limits.ts";
+import { rateLimit } from "./rate-limit.ts";
+import { functionConcurrency, provisionedCount } from "./concurrency.ts";
 import { secretName } from "./secret.ts";
 
 const image = z
@@ -64,13 +66,18 @@ export const functionConfig = z.strictObject({
     description: "How long a function that streams its answer may write nothing of it",
   }),
   concurrency: z.number().int().min(1).max(10_000).optional().openapi({
-    description: "How many invocations of this function may run at once",
+    description:
+      "How many invocations of this function may run at once; the latest version's counts. PUT /v1/functions/{name}/concurrency reserves room for them",
   }),
   queueLimit: z.number().int().min(0).max(100_000).optional().openapi({
     description:
       "How many invocations of this function may wait for room; one more is refused with 429. No function takes more than half of the places that the server has",
   }),
-  provisioned: z.number().int().min(0).max(1000).default(0).openapi({
+  rateLimit: rateLimit.optional().openapi({
+    description:
+      "How often one caller may call this function, by its network address at the function's URL, and all callers together elsewhere; more is refused with 429. The latest version's counts",
+  }),
+  provisioned: provisionedCount.default(0).openapi({
     description: "How many containers are kept started with this function loaded",
   }),
   http: httpAccess,
@@ -154,6 +161,17 @@ export const deployed = version
   .extend({ build: build.optional().openapi({ description: "Where dependencies were installed" }) })
   .openapi("Deployed", { example: versionExample });
 
+/** A function by its latest version, or the one asked for, and what is set for it beside its versions. */
+export const functionDetail = version
+  .extend({
+    functionConcurrency: functionConcurrency.optional().openapi({
+      description: "What is set for the function beside its versions, if anything is",
+    }),
+  })
+  .openapi("FunctionDetail", {
+    example: { ...versionExample, functionConcurrency: { reserved: 4 } },
+  });
+
 export const functionPage = pageOf(functionVersion).openapi("FunctionPage", {
   example: { items: [versionExample] },
 });
@@ -163,4 +181,5 @@ export type FunctionSpec = z.infer<typeof functionSpec>;
 export type FunctionSpecInput = z.input<typeof functionSpec>;
 export type Build = z.infer<typeof build>;
 export type Deployed = z.infer<typeof deployed>;
+export type FunctionDetail = z.infer<typeof functionDetail>;
 export type FunctionVersion = z.infer<typeof functionVersion>;

@@ -8,6 +8,7 @@ import {
   revisionId,
   scheduleName,
 } from "./common.ts";
+import { provisionedCount } from "./concurrency.ts";
 
 const settings = {
   function: functionName,
@@ -28,10 +29,13 @@ const settings = {
     .max(256)
     .regex(/^[\w.+-]+\/[\w.+-]+(?:;[ -~]*)?$/, { error: "expected a media type" })
     .default("application/json"),
-  missedRuns: z.enum(["skip", "run-once"]).default("skip").openapi({
-    description: "What becomes of due times that passed while the server was down",
+  provisioned: provisionedCount.optional().openapi({
+    description:
+      "Instead of an event: how many containers are kept started for the function from the due time on, until it is set anew",
   }),
 };
+
+const missedRuns = z.enum(["skip", "run-once"]);
 
 const event = z.json().openapi({
   type: ["object", "array", "string", "number", "boolean", "null"],
@@ -40,7 +44,22 @@ const event = z.json().openapi({
 
 /** A schedule as its owner states it. */
 export const scheduleSpec = z
-  .strictObject({ ...settings, event: event.default({}) })
+  .strictObject({
+    ...settings,
+    missedRuns: missedRuns.optional().openapi({
+      description:
+        "What becomes of due times that passed while the server was down: skip by default, and run-once with provisioned",
+    }),
+    event: event.optional().openapi({ description: "{} by default" }),
+  })
+  .superRefine(({ provisioned, event: ownEvent, qualifier }, context) => {
+    if (provisioned === undefined) return;
+    for (const [path, value] of Object.entries({ event: ownEvent, qualifier })) {
+      if (value === undefined) continue;
+      const message = "goes with an event, and a schedule with provisioned queues none";
+      context.addIssue({ code: "custom", path: [path], message });
+    }
+  })
   .openapi("ScheduleSpec", {
     example: {
       function: "hello",
@@ -70,6 +89,7 @@ export const schedule = z
   .object({
     name: scheduleName,
     ...settings,
+    missedRuns,
     state: z.enum(["active", "paused"]),
     revisionId,
     nextAtUs: z.array(momentUs).openapi({
@@ -78,7 +98,7 @@ export const schedule = z
     last: z
       .object({
         dueAtUs: momentUs,
-        eventId,
+        eventId: eventId.optional().openapi({ description: "None with provisioned" }),
         status: z.enum(["accepting", "accepted", "failed"]),
         error: z.string().optional().openapi({ description: "Why there is no event" }),
       })
@@ -98,10 +118,10 @@ export const schedule = z
   })
   .openapi("Schedule", { example: scheduleExample });
 
-/** A schedule with its event. */
-export const scheduleDetail = schedule.extend({ event }).openapi("ScheduleDetail", {
-  example: { ...scheduleExample, event: { name: "Ada" } },
-});
+/** A schedule with its event, if it queues one. */
+export const scheduleDetail = schedule
+  .extend({ event: event.optional() })
+  .openapi("ScheduleDetail", { example: { ...scheduleExample, event: { name: "Ada" } } });
 
 export const schedulePage = pageOf(schedule).openapi("SchedulePage", {
   example: { items: [scheduleExample] },

@@ -5,6 +5,7 @@ import { Guest, stockLimits } from "../guest/guest.ts";
 import type { GuestRuntime } from "../guest/program.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
+import type { StockBounds } from "./demand.ts";
 import { Primed } from "./primed.ts";
 import { Quiet } from "./quiet.ts";
 import { Retired } from "./retired.ts";
@@ -75,6 +76,7 @@ export class Pool implements AsyncDisposable {
   readonly #starts: Starts;
   readonly #stocks = new Map<string, Stock>();
   readonly #provisioned = new Map<string, Stock>();
+  readonly #provisionedCounts = new Map<string, number>();
   readonly #primed = new Map<string, Primed>();
   readonly #warm: WarmSet;
   /** When what is loaded for a version was last forgotten; what was taken before is not kept. */
@@ -161,15 +163,20 @@ export class Pool implements AsyncDisposable {
     if (!this.#isClosed) this.#stockOf(poolClass).refill();
   }
 
-  /** Keeps `count` containers with the function loaded; 0 ends it. */
+  /** Keeps `count` containers with the function loaded, also of those that there are already; 0 ends it. */
   provision(poolClass: PoolClass, { key, count, load }: Provision): void {
-    this.#provisioned.get(key)?.close(closing());
-    this.#provisioned.delete(key);
-    if (count === 0 || this.#isClosed) return;
-    const bounds = { floor: count, ceiling: count };
-    const stock = this.#newStock(poolClass, () => bounds, load);
-    this.#provisioned.set(key, stock);
-    stock.refill();
+    if (count === 0 || this.#isClosed) return this.#dropProvisioned(key);
+    this.#provisionedCounts.set(key, count);
+    let stock = this.#provisioned.get(key);
+    if (stock === undefined) {
+      const bounds = (): StockBounds => {
+        const wanted = this.#provisionedCounts.get(key) ?? 0;
+        return { floor: wanted, ceiling: wanted };
+      };
+      stock = this.#newStock(poolClass, bounds, load);
+      this.#provisioned.set(key, stock);
+    }
+    stock.trim();
   }
 
   /** Forgets what is kept for a function version. */
@@ -177,8 +184,7 @@ export class Pool implements AsyncDisposable {
     this.#forgottenAt.set(key, performance.now());
     this.#warm.dropKey(key);
     this.#dropPrimed(key);
-    this.#provisioned.get(key)?.close(closing());
-    this.#provisioned.delete(key);
+    this.#dropProvisioned(key);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -211,7 +217,7 @@ export class Pool implements AsyncDisposable {
 
   #newStock(
     poolClass: PoolClass,
-    bounds: () => { floor: number; ceiling: number },
+    bounds: () => StockBounds,
     load?: (guest: Guest) => Promise<void>,
   ): Stock {
     const { machine, maxAgeMs } = this.#options;
@@ -233,7 +239,7 @@ export class Pool implements AsyncDisposable {
   }
 
   /** What other stocks and warm containers hold is no longer to be had. */
-  #boundsOf(stock: Stock | undefined): { floor: number; ceiling: number } {
+  #boundsOf(stock: Stock | undefined): StockBounds {
     const { floor, maxMembers } = this.#options;
     let left = maxMembers - this.#warm.size;
     for (const other of this.#allStocks()) if (other !== stock) left -= other.held;
@@ -282,6 +288,12 @@ export class Pool implements AsyncDisposable {
     let left = Math.floor(this.#options.maxMembers * primedShare);
     for (const other of this.#primed.values()) if (other !== primed) left -= other.held;
     return Math.max(0, left);
+  }
+
+  #dropProvisioned(key: string): void {
+    this.#provisionedCounts.delete(key);
+    this.#provisioned.get(key)?.close(closing());
+    this.#provisioned.delete(key);
   }
 
   #dropPrimed(key: string): void {

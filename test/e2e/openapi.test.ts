@@ -7,6 +7,7 @@ import { describedMethods } from "../../api/routes/function-url.ts";
 import { problems } from "../../api/routes/problem.ts";
 import { aliasTarget, newAlias } from "../../api/schema/alias.ts";
 import { batchRequest } from "../../api/schema/batch.ts";
+import { functionConcurrency } from "../../api/schema/concurrency.ts";
 import { deadLettersOf } from "../../api/schema/event.ts";
 import { executeRequest } from "../../api/schema/execute.ts";
 import { functionSpec } from "../../api/schema/function.ts";
@@ -22,6 +23,7 @@ const requests: Readonly<Record<string, z.ZodType>> = {
   NewAlias: newAlias,
   AliasTarget: aliasTarget,
   DeadLettersOf: deadLettersOf,
+  FunctionConcurrency: functionConcurrency,
   SecretValue: secretValue,
   ScheduleSpec: scheduleSpec,
 };

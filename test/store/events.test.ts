@@ -38,7 +38,8 @@ class OpenedEvents implements Disposable {
 
   /** The id of the event that is leased. */
   lease(atUs = 100, after = "", except: ReadonlySet<string> = nobody): string | undefined {
-    return this.events.lease({ kind: "invoke", after, except, atUs })?.id;
+    const mayRun = (name: string): boolean => !except.has(name);
+    return this.events.lease({ kind: "invoke", after, mayRun, atUs })?.id;
   }
 
   [Symbol.dispose](): void {
@@ -221,7 +222,7 @@ test("the kinds of events have their turns apart, and come to be due again apart
   assert.equal(it.lease(), undefined);
   assert.equal(it.events.nextDueAtUs("invoke", 0), undefined);
   assert.equal(it.events.nextDueAtUs("deliver", 0), 50);
-  const turn = { kind: "deliver", after: "", except: nobody, atUs: 100 } as const;
+  const turn = { kind: "deliver", after: "", mayRun: () => true, atUs: 100 } as const;
   assert.deepEqual(it.events.lease(turn)?.callback, callback);
   assert.equal(it.events.recover("invoke", 100, error), 0);
   assert.equal(it.events.recover("deliver", 100, error), 1);

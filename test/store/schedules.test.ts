@@ -12,6 +12,7 @@ const full: ScheduleRow = {
   timeZone: "UTC",
   missedRuns: "skip",
   contentType: "application/json",
+  provisioned: null,
   event: Buffer.from([0, 255]),
   state: "active",
   revisionId: "r",
@@ -38,7 +39,13 @@ test("a schedule is read as it was put, and a second put replaces all of it", ()
   using it = new Opened();
   it.schedules.put(full);
   assert.deepEqual(it.schedules.get("a"), full);
-  const other = { ...full, qualifier: null, nextAtUs: null, event: Buffer.from("x") };
+  const other = {
+    ...full,
+    qualifier: null,
+    nextAtUs: null,
+    provisioned: 3,
+    event: Buffer.from("x"),
+  };
   it.schedules.put(other);
   assert.deepEqual(it.schedules.get("a"), other);
   assert.equal(it.schedules.delete("a"), true);

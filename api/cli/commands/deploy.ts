@@ -6,6 +6,7 @@ import {
   given,
   type LimitOptions,
   limitsOf,
+  positiveNumber,
   type ServerOptions,
   withLimits,
   wholeNumber,
@@ -25,6 +26,7 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   concurrency?: number;
   queueLimit?: number;
   maxAttempts?: number;
+  rateLimit?: number;
   provisioned?: number;
   public?: boolean;
   corsOrigin?: string[];
@@ -74,6 +76,7 @@ export function deployCommand(): TrailingCommand {
     .option("--concurrency <n>", "how many invocations may run at once", wholeNumber)
     .option("--queue-limit <n>", "how many invocations may wait for room", wholeNumber)
     .option("--max-attempts <n>", "how often an event that nobody waits for is tried", wholeNumber)
+    .option("--rate-limit <n>", "how many calls a second one caller may make", positiveNumber)
     .option("--provisioned <n>", "how many containers are kept started", wholeNumber)
     .option("--public", "let anybody who reaches the server call it at its URL, see `runlet url`")
     .option("--cors-origin <origin...>", "pages that may call it from a browser, or *")
@@ -101,6 +104,7 @@ export function deployCommand(): TrailingCommand {
         concurrency,
         queueLimit,
         ...(options.maxAttempts !== undefined && { async: { maxAttempts: options.maxAttempts } }),
+        ...(options.rateLimit !== undefined && { rateLimit: { perSecond: options.rateLimit } }),
         provisioned,
         dependencies: options.dependencies,
         http: httpOf(options, spec.http),

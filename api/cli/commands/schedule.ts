@@ -21,6 +21,7 @@ interface SetOptions extends ServerOptions {
   event?: string;
   type?: string;
   missedRuns?: Schedule["missedRuns"];
+  provisioned?: number;
 }
 
 const missedRuns: readonly Schedule["missedRuns"][] = ["skip", "run-once"];
@@ -28,7 +29,7 @@ const missedRuns: readonly Schedule["missedRuns"][] = ["skip", "run-once"];
 /** `runlet schedule`. */
 export function scheduleCommand(): Command {
   return new Command("schedule")
-    .description("invoke functions at set times")
+    .description("invoke functions at set times, or keep containers of them started")
     .addCommand(setCommand())
     .addCommand(listCommand(), { isDefault: true })
     .addCommand(showCommand())
@@ -42,6 +43,7 @@ export function scheduleCommand(): Command {
 const setExamples = [
   "runlet schedule set nightly --function report --cron '30 2 * * *' --time-zone Europe/Berlin",
   `runlet schedule set beat --function ping --rate '5 minutes' --event '{"deep": true}'`,
+  "runlet schedule set morning --function report --cron '0 8 * * *' --provisioned 4",
 ];
 
 function setCommand(): Command {
@@ -54,11 +56,16 @@ function setCommand(): Command {
     .addOption(new Option("--rate <rate>", "such as '5 minutes'").conflicts("cron"))
     .option("--time-zone <zone>", "IANA time zone that cron is read in (default: UTC)")
     .option("--event <event>", "the event; {} by default")
+    .addOption(
+      new Option("--provisioned <n>", "no event: how many containers are kept started from then on")
+        .argParser(wholeNumber)
+        .conflicts(["event", "type", "qualifier"]),
+    )
     .option("-t, --type <type>", "media type of the event (default: application/json)")
     .addOption(
       new Option(
         "--missed-runs <what>",
-        "for due times that passed while the server was down (default: skip)",
+        "for due times that passed while the server was down (default: skip; with --provisioned run-once)",
       ).choices(missedRuns),
     )
     .action(async (name: string, options: SetOptions) => {
@@ -73,6 +80,7 @@ function setCommand(): Command {
           timeZone: options.timeZone,
           contentType: options.type,
           missedRuns: options.missedRuns,
+          provisioned: options.provisioned,
         }),
         ...(options.event !== undefined && { event: eventOf(options.event, options.type) }),
       };

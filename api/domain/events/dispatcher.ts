@@ -1,4 +1,3 @@
-import PQueue from "p-queue";
 import { nowUs } from "../../../runtime/clock.ts";
 import type { EventEnd, EventKind, EventRow, NewEvent } from "../../../store/event-row.ts";
 import type { AsyncPolicy } from "../../schema/async-policy.ts";
@@ -30,11 +29,15 @@ export interface DispatcherOptions {
   onFollowUp?: () => void;
   /** The policy of a function; the default one where it is gone. */
   policyOf: (functionName: string) => DispatchPolicy;
-  /** How many events run at once. */
-  concurrency: number;
+  /** How many events run at once, of all functions without slots of their own; asked anew each time. */
+  concurrency: () => number;
+  /** The functions that have slots of their own; none by default. */
+  reserved?: () => ReadonlyMap<string, unknown>;
   /** Told of what goes wrong with the queue itself. */
   onError: (error: unknown) => void;
 }
+
+const noneReserved: ReadonlyMap<string, unknown> = new Map();
 
 /** However late a clock or a far event is, the queue is looked at again after this. */
 const longestWaitMs = 60_000;
@@ -49,7 +52,7 @@ const pruneLimit = 1_000;
  */
 export class Dispatcher {
   readonly #options: DispatcherOptions;
-  readonly #running: PQueue;
+  readonly #running = new Set<Promise<void>>();
   readonly #cancel = new AbortController();
   readonly #inFlight = new Map<string, number>();
   /** Functions that were just turned away: their other events would fare no better. */
@@ -63,7 +66,6 @@ export class Dispatcher {
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
-    this.#running = new PQueue({ concurrency: options.concurrency });
   }
 
   /** Makes events of an earlier life due again, answers how many, and begins. */
@@ -98,7 +100,7 @@ export class Dispatcher {
   /** Resolves once nothing runs and all is written; after {@link stop}. */
   async idle(): Promise<void> {
     await this.#pumping;
-    await this.#running.onIdle();
+    await Promise.all(this.#running);
   }
 
   async #pump(): Promise<void> {
@@ -120,32 +122,47 @@ export class Dispatcher {
   }
 
   #hasRoom(): boolean {
-    return !this.#isClosed && this.#running.pending < this.#options.concurrency;
+    if (this.#isClosed) return false;
+    return this.#hasCommonRoom() || this.#reserved.size > 0;
+  }
+
+  get #reserved(): ReadonlyMap<string, unknown> {
+    return this.#options.reserved?.() ?? noneReserved;
+  }
+
+  /** Whether one more event may run of a function without slots of its own. */
+  #hasCommonRoom(): boolean {
+    let running = 0;
+    for (const [name, count] of this.#inFlight) if (!this.#reserved.has(name)) running += count;
+    return running < this.#options.concurrency();
   }
 
   /** Begins the next event; false if none is due. */
   async #next(atUs: number): Promise<boolean> {
+    for (const [name, untilUs] of this.#restingUntilUs) {
+      if (untilUs <= atUs) this.#restingUntilUs.delete(name);
+    }
     const { queue, kind } = this.#options;
-    const except = this.#busyFunctions(atUs);
-    const event = await queue.lease({ kind, after: this.#lastFunction, except, atUs });
+    const hasCommonRoom = this.#hasCommonRoom();
+    const mayRun = (name: string): boolean =>
+      (hasCommonRoom || this.#reserved.has(name)) && !this.#isBusy(name);
+    const event = await queue.lease({ kind, after: this.#lastFunction, mayRun, atUs });
     if (event === undefined) return false;
     const { functionName } = event;
     this.#lastFunction = functionName;
     this.#inFlight.set(functionName, (this.#inFlight.get(functionName) ?? 0) + 1);
-    void this.#running.add(async () => await this.#run(event)).catch(this.#options.onError);
+    const run = this.#run(event)
+      .catch(this.#options.onError)
+      .finally(() => this.#running.delete(run));
+    this.#running.add(run);
     return true;
   }
 
-  #busyFunctions(atUs: number): Set<string> {
-    const busy = new Set<string>();
-    for (const [name, untilUs] of this.#restingUntilUs) {
-      if (untilUs > atUs) busy.add(name);
-      else this.#restingUntilUs.delete(name);
-    }
-    for (const [name, count] of this.#inFlight) {
-      if (count >= this.#options.policyOf(name).concurrency) busy.add(name);
-    }
-    return busy;
+  /** Whether a function was just turned away, or has as many events running as may. */
+  #isBusy(name: string): boolean {
+    if (this.#restingUntilUs.has(name)) return true;
+    const count = this.#inFlight.get(name) ?? 0;
+    return count > 0 && count >= this.#options.policyOf(name).concurrency;
   }
 
   async #run(event: EventRow): Promise<void> {
@@ -155,8 +172,7 @@ export class Dispatcher {
       const left = (this.#inFlight.get(event.functionName) ?? 1) - 1;
       if (left > 0) this.#inFlight.set(event.functionName, left);
       else this.#inFlight.delete(event.functionName);
-      // p-queue gives the place back only after this.
-      setImmediate(() => this.wake());
+      this.wake();
     }
   }
 

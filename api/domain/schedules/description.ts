@@ -15,6 +15,7 @@ export function describe(row: ScheduleRow): Schedule {
     expression: row.expression,
     timeZone: row.timeZone,
     contentType: row.contentType,
+    ...(row.provisioned !== null && { provisioned: row.provisioned }),
     missedRuns: row.missedRuns as Schedule["missedRuns"],
     state: row.state as Schedule["state"],
     revisionId: row.revisionId,
@@ -28,18 +29,21 @@ export function describe(row: ScheduleRow): Schedule {
   };
 }
 
-/** A schedule with its event. */
+/** A schedule with its event, if it queues one. */
 export function describeWithEvent(row: ScheduleRow): ScheduleDetail {
+  if (row.provisioned !== null) return describe(row);
   const text = row.event.toString("utf8");
   const event = isJson(row.contentType) ? (JSON.parse(text) as ScheduleDetail["event"]) : text;
   return { ...describe(row), event };
 }
 
-/** The event as it is sent: JSON, or the text itself. @throws `invalid_argument`. */
+/** The event as it is sent: JSON, or the text itself; nothing where none is queued. @throws `invalid_argument`. */
 export function eventBytes({
-  event,
+  event = {},
   contentType,
-}: Pick<ScheduleSpec, "event" | "contentType">): Buffer {
+  provisioned,
+}: Pick<ScheduleSpec, "event" | "contentType" | "provisioned">): Buffer {
+  if (provisioned !== undefined) return Buffer.alloc(0);
   if (isJson(contentType)) return Buffer.from(JSON.stringify(event));
   if (typeof event === "string") return Buffer.from(event);
   throw new RunletError(
@@ -66,7 +70,7 @@ function dueTimes(row: ScheduleRow): number[] {
 function lastOf(row: ScheduleRow, dueAtUs: number): NonNullable<Schedule["last"]> {
   return {
     dueAtUs,
-    eventId: eventIdOf(row.name, dueAtUs),
+    ...(row.provisioned === null && { eventId: eventIdOf(row.name, dueAtUs) }),
     status: row.lastStatus as NonNullable<Schedule["last"]>["status"],
     ...(row.lastError !== null && { error: row.lastError }),
   };

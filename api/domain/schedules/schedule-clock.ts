@@ -15,6 +15,8 @@ export interface ScheduledCall {
   readonly qualifier: string | undefined;
   readonly event: Buffer;
   readonly contentType: string;
+  /** What it sets the function's count of provisioned containers to; undefined where it queues its event. */
+  readonly provisioned: number | undefined;
 }
 
 /** Takes a call over for good, once for each event id. @throws RunletError if it never will. */
@@ -152,5 +154,6 @@ function callOf(row: ScheduleRow, dueAtUs: number): ScheduledCall {
     qualifier: row.qualifier ?? undefined,
     event,
     contentType,
+    provisioned: row.provisioned ?? undefined,
   };
 }

@@ -9,6 +9,7 @@ import type {
 } from "../../schema/schedule.ts";
 import { assertCondition, type Condition } from "../condition.ts";
 import { RunletError } from "../errors.ts";
+import type { Concurrency } from "../concurrency.ts";
 import type { Functions } from "../functions.ts";
 import { type Page, pageOf } from "../page.ts";
 import { describe, describeWithEvent, eventBytes } from "./description.ts";
@@ -18,6 +19,7 @@ import type { ScheduleClock } from "./schedule-clock.ts";
 export interface SchedulesOptions {
   store: ScheduleStore;
   functions: Functions;
+  concurrency: Concurrency;
   clock: ScheduleClock;
 }
 
@@ -31,24 +33,18 @@ export class Schedules {
 
   /**
    * Makes a schedule or replaces what it says; a paused one stays paused.
-   * @throws `invalid_argument` that names the field; `not_found` for a function that does not exist; `condition_not_met`.
+   * @throws `invalid_argument` that names the field; `not_found` for a function that does not exist; `condition_not_met`;
+   * what {@link Concurrency.requireProvisionable} throws.
    */
   put(
     name: string,
     spec: ScheduleSpec,
     condition: Condition = {},
   ): { schedule: ScheduleDetail; created: boolean } {
-    const { store, functions } = this.#options;
+    const { store, functions, concurrency } = this.#options;
     functions.resolve(spec.function, spec.qualifier);
-    const stated = {
-      functionName: spec.function,
-      qualifier: spec.qualifier ?? null,
-      expression: spec.expression,
-      timeZone: spec.timeZone,
-      missedRuns: spec.missedRuns,
-      contentType: spec.contentType,
-      event: eventBytes(spec),
-    };
+    if (spec.provisioned !== undefined) concurrency.requireProvisionable(spec.function);
+    const stated = statedBy(spec);
     const known = store.get(name);
     assertCondition(`schedule ${name}`, known?.revisionId, condition);
     if (known === undefined || !says(known, stated)) {
@@ -101,10 +97,15 @@ export class Schedules {
 
   /**
    * Hands it over now, also while it is paused, and answers the id of its event; its due times stay as they are.
-   * @throws `not_found`; what the acceptance of an event throws.
+   * @throws `not_found`; `failed_precondition` where it queues none; what the acceptance of an event throws.
    */
   async run(name: string): Promise<string> {
-    return await this.#options.clock.run(this.#find(name));
+    const row = this.#find(name);
+    if (row.provisioned === null) return await this.#options.clock.run(row);
+    throw new RunletError(
+      "failed_precondition",
+      `Cannot run schedule ${name}: it queues no event. Provision with PUT /v1/functions/${row.functionName}/concurrency`,
+    );
   }
 
   #turn(
@@ -141,6 +142,22 @@ const blank = {
   missedAtUs: null,
   missedCount: null,
 } as const;
+
+/** What of a row is as its owner states it. */
+function statedBy(spec: ScheduleSpec) {
+  const { provisioned } = spec;
+  return {
+    functionName: spec.function,
+    qualifier: spec.qualifier ?? null,
+    expression: spec.expression,
+    timeZone: spec.timeZone,
+    // What a stock is to be, it is to be also where the time of an event has passed.
+    missedRuns: spec.missedRuns ?? (provisioned === undefined ? "skip" : "run-once"),
+    contentType: spec.contentType,
+    provisioned: provisioned ?? null,
+    event: eventBytes(spec),
+  } satisfies Partial<ScheduleRow>;
+}
 
 function says(
   row: ScheduleRow,

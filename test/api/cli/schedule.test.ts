@@ -54,7 +54,23 @@ test("schedule set takes a rate and an event of another type", async () => {
   assert.deepEqual([expression, event], ["rate(5 minutes)", "hi"]);
 });
 
+test("schedule set takes what a function is provisioned with, in the place of an event", async () => {
+  await server.client.deploy("warm", {
+    runtime: "node",
+    code: { source: "export const handler = () => 1;" },
+  });
+  const args = ["--function", "warm", "--cron", "0 0 1 1 *", "--provisioned", "4"];
+  const made = await schedule("set", "up", ...args, "--json");
+  const { provisioned, missedRuns, event } = JSON.parse(made.stdout) as ScheduleDetail;
+  assert.deepEqual([provisioned, missedRuns, event], [4, "run-once", undefined]);
+});
+
 for (const { what, args, said } of [
+  {
+    what: "an event and a stock",
+    args: ["--rate", "1 hour", "--provisioned", "1", "--event", "{}"],
+    said: /'--provisioned <n>' cannot be used with option '--event/,
+  },
   { what: "no time", args: [], said: /expected --cron or --rate/ },
   {
     what: "two times",

@@ -61,6 +61,13 @@ const story: Record<keyof Client, () => unknown> = {
     await client.putAlias("echo", "live", { version: 2 });
     await client.removeVersion("echo", 1);
   },
+  setConcurrency: async () => {
+    await client.setConcurrency("echo", { reserved: 1, provisioned: 0 });
+    await client.getFunction("echo");
+    await refused(client.setConcurrency("echo", { reserved: 10_000 }));
+  },
+  concurrency: async () => await client.concurrency("echo"),
+  removeConcurrency: async () => await client.removeConcurrency("echo"),
   functionUrl: () => client.functionUrl("echo", "live"),
   invoke: async () => {
     await client.invoke("echo", { qualifier: "live", log: "tail", traceparent });
@@ -152,6 +159,13 @@ const story: Record<keyof Client, () => unknown> = {
     await client.putSchedule("nightly", { ...spec, expression }, { ifMatch: revisionId });
     await refused(client.putSchedule("nightly", { ...spec, expression }, { isNew: true }));
     await refused(client.removeAlias("echo", "live"));
+    await client.putSchedule("up", {
+      function: "echo",
+      expression: "rate(1 hour)",
+      provisioned: 0,
+    });
+    await refused(client.runSchedule("up"));
+    await client.removeSchedule("up");
   },
   schedules: async () => await client.schedules({ function: "echo", limit: 1, after: "a" }),
   getSchedule: async () => await client.getSchedule("nightly"),

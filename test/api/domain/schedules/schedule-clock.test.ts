@@ -30,6 +30,7 @@ test("a due time in time is handed over once, with what the schedule says", asyn
       qualifier: undefined,
       event: Buffer.from("{}"),
       contentType: "application/json",
+      provisioned: undefined,
     },
   ]);
   const row = await it.settled("soon");
@@ -226,6 +227,7 @@ const blank: Omit<ScheduleRow, "name"> = {
   timeZone: "UTC",
   missedRuns: "skip",
   contentType: "application/json",
+  provisioned: null,
   event: Buffer.from("{}"),
   state: "active",
   revisionId: "r",
