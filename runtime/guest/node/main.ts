@@ -4,6 +4,7 @@ import type { Answer, StreamedAnswer } from "./answer.ts";
 import { callHandler, type Task } from "./call.ts";
 import { loadHandler } from "./handler.ts";
 import type { Inflow } from "./inflow.ts";
+import { Line } from "./line.ts";
 import { hideEvalGlobals, ownStdio } from "./process.ts";
 import { Runner, type Work } from "./runner.ts";
 import { Practice } from "./warm.ts";
@@ -13,9 +14,11 @@ export function startRunner(): void {
   ownStdio();
   // Node sets one of them again when the script that is running now ends.
   queueMicrotask(hideEvalGlobals);
-  const practice = new Practice(() => new Runner(() => undefined, new HandlerWork()));
-  Runner.open(new HandlerWork(practice));
+  const practice = new Practice(() => new Runner(nobody, new HandlerWork()));
+  new Line((line) => new Runner(line, new HandlerWork(practice))).open();
 }
+
+const nobody = { write: (): void => undefined, listen: (): void => undefined };
 
 class HandlerWork implements Work {
   readonly runtime = "node";

@@ -1,5 +1,4 @@
 import type { Buffer } from "node:buffer";
-import { Socket } from "node:net";
 import { isRunletError } from "../../errors.ts";
 import { defaultFrameLimits, encodeFrame, type Frame, FrameDecoder } from "../frame.ts";
 import {
@@ -23,7 +22,6 @@ import { Inflow } from "./inflow.ts";
 import { Outflow } from "./outflow.ts";
 import { writeTask } from "./task.ts";
 
-const channelDescriptor = 3;
 const unparsableExitCode = 70;
 
 /** A death notice must fit into the socket in one go, since nothing runs after it. */
@@ -33,6 +31,13 @@ const maxLastWordsLength = 16 * 1024;
 const exit = process.exit.bind(process);
 const now = performance.now.bind(performance);
 const limits = { ...defaultFrameLimits, maxHeaderBytes: maxGuestHeaderBytes };
+
+/** The way to the host. */
+export interface HostLine {
+  write(chunk: Uint8Array): void;
+  /** Has what the host sends received while an invocation runs, which may be sent more. */
+  listen(): void;
+}
 
 /** What a runner does with what the host asks of it; code that a guest may not load or that fails throws. */
 export interface Work {
@@ -53,7 +58,7 @@ type StreamMessage = CreditMessage | ChunkMessage | EndMessage | BreakMessage;
 
 /** The guest's side of the protocol, whatever the code is written in. */
 export class Runner {
-  readonly #write: (chunk: Uint8Array) => void;
+  readonly #line: HostLine;
   readonly #decoder = new FrameDecoder();
   readonly #work: Work;
   readonly #frames: Frame[] = [];
@@ -69,23 +74,19 @@ export class Runner {
   /** The way in of its event, where that is a stream. */
   #inflow: Inflow | undefined;
 
-  constructor(write: (chunk: Uint8Array) => void, work: Work) {
-    this.#write = write;
+  constructor(line: HostLine, work: Work) {
+    this.#line = line;
     this.#work = work;
   }
 
-  /** Speaks on descriptor 3 until the host closes it, which ends the process; answers the open socket. */
-  static open(work: Work): Socket {
-    const socket = new Socket({ fd: channelDescriptor });
-    const runner = new Runner((chunk) => void socket.write(chunk), work);
-    socket.on("data", (chunk) => void runner.receive(chunk));
-    for (const end of ["end", "error", "close"]) socket.on(end, () => exit(0));
-    process.on("uncaughtExceptionMonitor", (error) => runner.lastWords(error));
-    runner.sayHello();
-    return socket;
+  /** Whether nothing is worked on and nothing waits for it. */
+  get isIdle(): boolean {
+    return !this.#isWorking;
   }
 
-  sayHello(): void {
+  /** Begins: tells the host who this is, and also tells it of an error that ends the process. */
+  open(): void {
+    process.on("uncaughtExceptionMonitor", (error) => this.#lastWords(error));
     this.#send({
       type: "hello",
       protocol: protocolVersion,
@@ -119,7 +120,7 @@ export class Runner {
   }
 
   /** Tells the host about an error that ends the process while a handler runs. */
-  lastWords(error: unknown): void {
+  #lastWords(error: unknown): void {
     if (this.#running === undefined || process.listenerCount("uncaughtException") > 0) return;
     this.#sendError(this.#running, describeThrown(error, maxLastWordsLength));
   }
@@ -169,7 +170,10 @@ export class Runner {
   async #invoke(invoke: InvokeMessage, event: Buffer): Promise<void> {
     const { id } = invoke;
     this.#running = id;
-    if (invoke.streamed) this.#inflow = new Inflow((asked) => this.#send({ id, ...asked }));
+    if (invoke.streamed) {
+      this.#inflow = new Inflow((asked) => this.#send({ id, ...asked }));
+      this.#line.listen();
+    }
     try {
       const answer = await this.#work.invoke(invoke, event, this.#inflow);
       if ("chunks" in answer) return await this.#stream(id, answer);
@@ -189,6 +193,7 @@ export class Runner {
   async #stream(id: string, { chunks, ...about }: StreamedAnswer): Promise<void> {
     const outflow = new Outflow((piece) => this.#send({ type: "chunk", id }, piece));
     this.#outflow = outflow;
+    this.#line.listen();
     this.#send({ type: "start", id, ...about });
     for await (const bytes of chunks) await outflow.write(bytes);
     this.#sendLast({ type: "end", id });
@@ -205,7 +210,7 @@ export class Runner {
   }
 
   #send(message: GuestMessage, body?: Uint8Array): void {
-    for (const chunk of encodeFrame(message, body, limits)) this.#write(chunk);
+    for (const chunk of encodeFrame(message, body, limits)) this.#line.write(chunk);
   }
 }
 

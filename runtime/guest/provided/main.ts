@@ -1,4 +1,5 @@
 import type { Buffer } from "node:buffer";
+import { Socket } from "node:net";
 import { constants } from "node:os";
 import type { Answer, StreamedAnswer } from "../node/answer.ts";
 import { Runner, type Work } from "../node/runner.ts";
@@ -9,6 +10,7 @@ import { Exchange } from "./exchange.ts";
 import { httpAnswerOf } from "./response.ts";
 import { serveRuntimeApi } from "./runtime-api.ts";
 
+const channelDescriptor = 3;
 const apiPort = 9001;
 
 /** Runs programs that speak the Lambda Runtime API, which is served on the container's loopback. */
@@ -16,14 +18,21 @@ export async function startRunner(): Promise<void> {
   const exchange = new Exchange();
   // Before anything can be loaded: native clients connect once, with a second's patience.
   const api = await serveRuntimeApi(exchange, apiPort);
-  const socket = Runner.open(
-    new ProgramWork(exchange, api, (end) => {
-      exchange.release();
-      // What has been released is on its way once the promises that it settled have run.
-      setImmediate(() => socket.end(() => endAs(end)));
-    }),
-  );
+  const socket = new Socket({ fd: channelDescriptor });
+  const work = new ProgramWork(exchange, api, (end) => {
+    exchange.release();
+    // What has been released is on its way once the promises that it settled have run.
+    setImmediate(() => socket.end(() => endAs(end)));
+  });
+  const line = { write: (chunk: Uint8Array): void => void socket.write(chunk), listen: ignore };
+  const runner = new Runner(line, work);
+  socket.on("data", (chunk) => void runner.receive(chunk));
+  for (const end of ["end", "error", "close"]) socket.on(end, () => process.exit(0));
+  runner.open();
 }
+
+/** The event loop reads all the time. */
+function ignore(): void {}
 
 class ProgramWork implements Work {
   readonly runtime = "provided";

@@ -77,6 +77,11 @@ export class NativeGuest implements AsyncDisposable {
     return this.#child;
   }
 
+  /** What it has written to stdout so far. */
+  get stdout(): string {
+    return this.#output.stdout;
+  }
+
   async load(source: Source, options: Partial<LoadMessage> = {}): Promise<GuestMessage> {
     const { message, body } = loadMessage(source, { root: this.root, ...options });
     await this.channel.send(message, body);

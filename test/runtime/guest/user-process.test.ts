@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import test from "node:test";
+import { poll } from "../../../runtime/deadline.ts";
 import { errorOf, loadedGuest, NativeGuest, type Source } from "./native-guest.ts";
 
 type PerRuntime<T> = Readonly<Record<"node" | "python", T>>;
@@ -185,6 +186,57 @@ test("node: an error that nobody catches between invocations ends the process an
   const { code: exitCode, stderr } = await guest.end();
   assert.equal(exitCode, 1);
   assert.match(stderr, /Error: loose/);
+});
+
+const leftBehind: { what: string; code: string }[] = [
+  { what: "a timer", code: "setTimeout(() => console.log('late'), 50)" },
+  { what: "a tick", code: "process.nextTick(() => console.log('late'))" },
+  { what: "an immediate", code: "setImmediate(() => console.log('late'))" },
+  {
+    what: "a promise of work in another thread",
+    code: "import('node:fs/promises').then((fs) => fs.stat('/')).then(() => console.log('late'))",
+  },
+  {
+    what: "a child process",
+    code: "import('node:child_process').then((it) => it.exec('echo late', (_, out) => console.log(out)))",
+  },
+];
+
+for (const { what, code } of leftBehind) {
+  test(`node: ${what} that a handler leaves behind comes to its end without a further event`, async () => {
+    await using guest = await loadedGuest("node", evaluators.node);
+    const answer = await guest.invoke(Buffer.from(`${code}; 'answer'`), text);
+    assert.equal(answer.body.toString(), "answer");
+    await poll("see it", () => (guest.stdout.includes("late") ? true : undefined), {
+      timeoutMs: 10_000,
+    });
+  });
+}
+
+for (const code of [
+  "Promise.reject(new Error('loose'))",
+  "process.nextTick(() => { throw new Error('loose') })",
+]) {
+  test(`node: an error left behind by ${code.slice(0, 16)} ends the process after its answer`, async () => {
+    await using guest = await loadedGuest("node", evaluators.node);
+    const answer = await guest.invoke(Buffer.from(`${code}; 'answer'`), text);
+    // Ticks come before the promises of the answer.
+    if (answer.message.type === "result") assert.equal(answer.body.toString(), "answer");
+    else assert.equal(errorOf(answer.message).message, "loose");
+    const { code: exitCode, stderr } = await guest.end();
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /Error: loose/);
+  });
+}
+
+test("node: user code that catches the errors it leaves behind takes the next event", async () => {
+  await using guest = await loadedGuest("node", evaluators.node);
+  const code = `process.on('uncaughtException', () => {});
+    queueMicrotask(() => queueMicrotask(() => queueMicrotask(() => { throw new Error('loose') })));
+    process.nextTick(() => process.nextTick(() => { throw new Error('loose') })); 1`;
+  for (let left = 3; left > 0; left--) {
+    assert.equal((await guest.invoke(Buffer.from(code), text)).body.toString(), "1");
+  }
 });
 
 test("node: user code that catches all errors itself goes on and answers", async () => {
