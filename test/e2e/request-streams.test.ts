@@ -313,7 +313,7 @@ test("the first body over an event's bound is refused for an event-style handler
   assert.match(text, /its body is larger than 262144 bytes/);
 });
 
-test("100 MiB through a function that reads slowly cost the server bounded memory", async () => {
+test("180 MiB through a function that reads slowly cost the server bounded memory", async () => {
   await using child = await startChildServer();
   await deploy(child.client, "slow", { timeoutMs: 120_000 });
   const warm = upload("/f/slow/slow", {}, child.url);
@@ -322,7 +322,7 @@ test("100 MiB through a function that reads slowly cost the server bounded memor
   const baseBytes = child.memory().nowBytes;
   const large = upload("/f/slow/slow", {}, child.url);
   const piece = Buffer.alloc(mebibyte);
-  for (let n = 0; n < 100; n++) {
+  for (let n = 0; n < 180; n++) {
     if (large.request.write(piece)) continue;
     const { promise, resolve } = Promise.withResolvers<void>();
     large.request.once("drain", resolve);
@@ -330,7 +330,7 @@ test("100 MiB through a function that reads slowly cost the server bounded memor
   }
   large.request.end();
   const message = await within(large.response, "be answered", 60_000);
-  assert.equal((await buffer(message)).toString(), String(100 * mebibyte));
+  assert.equal((await buffer(message)).toString(), String(180 * mebibyte));
   const growth = child.memory().peakBytes - baseBytes;
-  assert.ok(growth < 50 * mebibyte, `the server grew by ${growth} bytes`);
+  assert.ok(growth < 90 * mebibyte, `the server grew by ${growth} bytes`);
 });
