@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes a fresh machine able to run Runlet: npm packages, the Node that package.json names, runsc, EROFS tools.
+# Makes a fresh machine able to run Runlet: npm packages, the Node that package.json names, runsc, EROFS tools, pip.
 # Quiet and offline where nothing is missing. Says what it cannot do itself and how to do it, and exits with 1.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -18,6 +18,7 @@ main() {
   packages_are_ready || install_packages || lacks=yes
   runsc_is_ready || install_runsc || lacks=yes
   command -v mkfs.erofs >/dev/null || install_erofs_tools || lacks=yes
+  command -v pip3 >/dev/null || install_pip
   if [ -n "$lacks" ]; then
     say "Next: do what stands above, then run \`npm $(npm_verb)\` again"
     exit 1
@@ -214,6 +215,15 @@ mirror_and_key() {
 
 install_erofs_tools() {
   install_from_apt "mkfs.erofs (images are made with it)" erofs-utils
+}
+
+# --- pip --------------------------------------------------------------------------------------------
+
+# Only functions with a requirements.txt need it, and their deployment says so.
+install_pip() {
+  if can_use_apt; then
+    install_from_apt "pip (packages of Python functions are installed with it)" python3-pip || lacks=yes
+  fi
 }
 
 # --- apt --------------------------------------------------------------------------------------------

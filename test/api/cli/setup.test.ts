@@ -114,6 +114,16 @@ suite("set-up", () => {
     assert.match(calls[0] ?? "", /^apt-get install .* erofs-utils$/);
   });
 
+  test("takes pip from apt, and does without it where it may not use apt", async () => {
+    await using machine = await freshMachine({ pip: false, apt: true, isReady: true });
+    const { exitCode, calls } = await machine.setUp();
+    assert.equal(exitCode, 0);
+    assert.match(calls[0] ?? "", /^apt-get install .* python3-pip$/);
+    await using another = await freshMachine({ pip: false, apt: true, uid: 1000, isReady: true });
+    const { exitCode: its, said } = await another.setUp();
+    assert.deepEqual([its, said], [0, ""]);
+  });
+
   test("asks for the runsc that the product asks for", async () => {
     const text = await readFile(script, "utf8");
     assert.equal(`0.0~${/^minimum_runsc=(\d+)$/m.exec(text)?.[1]}`, minimumRunscVersion);
@@ -125,6 +135,7 @@ interface MachineOptions {
   npm?: string | undefined;
   runsc?: string | undefined;
   erofs?: boolean;
+  pip?: boolean;
   apt?: boolean;
   uid?: number;
   /** Whether the npm packages are there. */
@@ -137,7 +148,7 @@ interface Machine extends TempDir {
 
 /** A tree with a PATH of its own, on which only the named programs are. */
 async function freshMachine(options: MachineOptions): Promise<Machine> {
-  const { npm, erofs = true, apt = false, uid = 0, isReady = false } = options;
+  const { npm, erofs = true, pip = true, apt = false, uid = 0, isReady = false } = options;
   const runsc = "runsc" in options ? options.runsc : recent;
   const dir = await tempDir();
   const bin = dir.file("bin");
@@ -173,6 +184,7 @@ async function freshMachine(options: MachineOptions): Promise<Machine> {
   if (npm !== undefined) await program(bin, "npm", npm);
   if (runsc !== undefined) await program(bin, "runsc", runsc);
   if (erofs) await program(bin, "mkfs.erofs", "exit 0");
+  if (pip) await program(bin, "pip3", "exit 0");
   if (apt) await program(bin, "apt-get", 'echo "apt-get $*" >>"$CALLS"');
   if (isReady) await makeReady(dir, bin);
   const calls = dir.file("calls");
