@@ -40,7 +40,8 @@ import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { versionRoutes } from "./routes/versions.ts";
 
-export interface AppOptions {
+/** What the faces are of. */
+export interface AppServices {
   functions: Functions;
   versions: Versions;
   aliases: Aliases;
@@ -56,6 +57,9 @@ export interface AppOptions {
   images: Images;
   secrets: Secrets;
   schedules: Schedules;
+}
+
+export interface AppOptions extends AppServices {
   readiness: () => Readiness;
   /** Whether the server is about to end. */
   isClosing: () => boolean;

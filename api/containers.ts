@@ -1,0 +1,57 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Logger } from "pino";
+import { ImageStore } from "../runtime/image/image-store.ts";
+import { Machine } from "../runtime/machine.ts";
+import { Pool } from "../runtime/pool/pool.ts";
+import { Scheduler } from "../runtime/pool/scheduler.ts";
+import type { Config } from "./config.ts";
+
+/** What containers are made with, and how many may run. */
+export interface Containers {
+  readonly machine: Machine;
+  readonly pool: Pool;
+  readonly images: ImageStore;
+  readonly scheduler: Scheduler;
+  /** A directory for what lives as long as one container or less. */
+  readonly tasks: string;
+}
+
+/** Clears up what an earlier run left running, and begins; `stack` ends it. */
+export async function openContainers(
+  config: Config,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): Promise<Containers> {
+  const machine = stack.use(
+    await Machine.open({
+      stateDir: config.stateDir,
+      runsc: config.runsc,
+      platform: config.platform,
+    }),
+  );
+  const limits = machine.missingLimits;
+  if (limits.length > 0) log.warn({ limits }, "this host does not enforce these limits");
+  const pool = stack.use(
+    new Pool({
+      machine,
+      maxStarts: config.maxStarts,
+      floor: config.poolFloor,
+      maxMembers: config.poolMax,
+      maxAgeMs: config.poolMaxAgeMs,
+      maxRetired: config.maxConcurrency,
+    }),
+  );
+  const images = new ImageStore({ directory: config.imagesDir });
+  const tasks = join(config.stateDir, "tasks");
+  await mkdir(tasks, { recursive: true, mode: 0o711 });
+  const scheduler = new Scheduler({
+    concurrency: config.maxConcurrency,
+    queueLimit: config.queueLimit,
+    queueTimeoutMs: config.queueTimeoutMs,
+    shareOfPlaces: 0.5,
+    // Who waits for an answer finds a slot however many events there are.
+    keptForCallers: 1,
+  });
+  return { machine, pool, images, scheduler, tasks };
+}

@@ -1,0 +1,247 @@
+import type { Logger } from "pino";
+import { Installer } from "../runtime/build/installer.ts";
+import { messageOf } from "../runtime/errors.ts";
+import type { GuestTask } from "../runtime/guest/guest.ts";
+import { AliasStore } from "../store/aliases.ts";
+import { ConcurrencyStore } from "../store/concurrency.ts";
+import { IdempotencyKeyStore } from "../store/idempotency-keys.ts";
+import { InvocationStatistics } from "../store/invocation-statistics.ts";
+import { loadKeyFile } from "../store/key-file.ts";
+import { ScheduleStore } from "../store/schedules.ts";
+import { SecretStore } from "../store/secrets.ts";
+import type { AppServices } from "./app.ts";
+import { scratchCode } from "./code-on-disk.ts";
+import type { Config } from "./config.ts";
+import type { Containers } from "./containers.ts";
+import { Aliases } from "./domain/aliases.ts";
+import { Builder } from "./domain/build/builder.ts";
+import { Concurrency } from "./domain/concurrency.ts";
+import { attemptEvent, dispatchPolicyOf } from "./domain/events/attempt.ts";
+import { DeadLetters } from "./domain/events/dead-letters.ts";
+import { Callbacks } from "./domain/events/delivery/callbacks.ts";
+import { deliver, deliveryConcurrency, deliveryPolicy } from "./domain/events/delivery/deliver.ts";
+import { assertDestinations } from "./domain/events/destinations.ts";
+import { Dispatcher } from "./domain/events/dispatcher.ts";
+import { Events } from "./domain/events/events.ts";
+import { followUpsOf } from "./domain/events/follow-ups.ts";
+import { Executor } from "./domain/executor.ts";
+import { Functions } from "./domain/functions.ts";
+import { IdempotentInvoker } from "./domain/idempotency.ts";
+import { Images } from "./domain/images.ts";
+import { Invocations } from "./domain/invocations.ts";
+import { Invoker } from "./domain/invoker.ts";
+import { checkLoad } from "./domain/load-check.ts";
+import { Logs } from "./domain/logs.ts";
+import { OutputFeed } from "./domain/output-feed.ts";
+import { poolClassOf } from "./domain/pool-class.ts";
+import { RateLimits } from "./domain/rate-limits.ts";
+import { handOver } from "./domain/schedules/hand-over.ts";
+import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
+import { Schedules } from "./domain/schedules/schedules.ts";
+import { Secrets } from "./domain/secrets.ts";
+import { Statistics } from "./domain/statistics.ts";
+import { Stocking } from "./domain/stocking.ts";
+import { Versions } from "./domain/versions.ts";
+import type { Records } from "./records.ts";
+import type { Invocation } from "./schema/invocation.ts";
+
+/** The parts of a server that know what a function is. */
+export interface Services extends AppServices {
+  /** Whoever runs what nobody waits for. */
+  readonly dispatchers: readonly Dispatcher[];
+  readonly clock: ScheduleClock;
+  readonly feed: OutputFeed;
+  /** Has the pool hold what a function's calls will need. */
+  readonly stockUp: (functionName: string) => void;
+}
+
+export interface ServicesOptions {
+  config: Config;
+  log: Logger;
+  records: Records;
+  containers: Containers;
+  /** Told of each invocation once it is on record. */
+  onFinished: (record: Invocation) => void;
+}
+
+/** Joins the domain with what is on record and with the containers; nothing of it has begun yet. */
+export function createServices(options: ServicesOptions): Services {
+  const { config, log, records, containers, onFinished } = options;
+  const { database, writer, code } = records;
+  const { machine, pool, images, scheduler, tasks } = containers;
+  const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
+  const onError = (error: unknown): void =>
+    log.error({ error: messageOf(error) }, "background failure");
+  const feed = new OutputFeed();
+  const invocations = new Invocations({
+    store: records.invocations,
+    feed,
+    writer,
+    scheduler,
+    onError,
+    onFinished,
+  });
+  const secrets = new Secrets({
+    store: new SecretStore(database, loadKeyFile(config.secretKeyFile)),
+    usersOf: (name) => functions.namingSecret(name),
+    onChange: (version) => void stocking.reload(version).catch(onError),
+  });
+  const callbacks = new Callbacks({ secrets, allowPrivate: config.allowPrivateCallbacks });
+  const versions = new Versions(records.functions);
+  const settings = new Concurrency({
+    store: new ConcurrencyStore(database),
+    versions,
+    scheduler,
+    slots: concurrency,
+    onProvisioned: (name) => void stocking.provision(name).catch(onError),
+  });
+  const stocking = new Stocking({
+    pool,
+    images,
+    code,
+    environmentOf: (functionConfig) => secrets.environmentOf(functionConfig),
+    provisionedOf: (version) => settings.provisionedOf(version),
+  });
+  const scheduleStore = new ScheduleStore(database);
+  const stockUp = (name: string): void =>
+    void stocking.follow(name, functions.inUse(name)).catch(onError);
+  const calledBy = (name: string, qualifier: string): string[] =>
+    scheduleStore.naming(name, qualifier).map((schedule) => `schedule ${schedule}`);
+  const aliases = new Aliases({
+    store: new AliasStore(database),
+    versions,
+    dependents: calledBy,
+    onChange: stockUp,
+  });
+  const builder = new Builder({
+    installer: new Installer({ ...config.build, machine, sockets: tasks }),
+    images,
+    invocations,
+    code,
+    store: records.builds,
+  });
+  const functions: Functions = new Functions({
+    builder,
+    onChange: (name) => {
+      settings.refresh(name);
+      stockUp(name);
+    },
+    store: records.functions,
+    versions,
+    aliases,
+    code,
+    maxCodeBytes,
+    dependents: (name, version) =>
+      version === undefined
+        ? [
+            ...scheduleStore
+              .list({ functionName: name, limit: 10 })
+              .map((schedule) => `schedule ${schedule.name}`),
+            ...records.functions.namingDestination(name, 10).map((other) => `function ${other}`),
+          ]
+        : calledBy(name, String(version)),
+    checkDestinations: (name, { async }) => {
+      const resolve = functions.resolve.bind(functions);
+      assertDestinations(name, async, { callbacks, resolve });
+    },
+    check: async (version, signal = AbortSignal.timeout(60_000)) => {
+      secrets.environmentOf(version.config);
+      if (version.config.runtime === "command")
+        return void (await images.get(version.config.image));
+      const poolClass = await poolClassOf(version.config, images);
+      const task = async (): Promise<GuestTask> => await stocking.task(version);
+      await checkLoad({ pool, poolClass, task, signal, limits: version.config }, version.name);
+    },
+  });
+  const invoker = new Invoker({
+    functions,
+    invocations,
+    machine,
+    pool,
+    images,
+    code,
+    stocking,
+    secrets,
+    concurrency: settings,
+    rateLimits: new RateLimits(),
+    queue: { queueLimit, queueTimeoutMs },
+    maxStreamBytes: config.maxStreamBytes,
+    maxEventBytes: config.maxEventBytes,
+  });
+  const deliveries = new Dispatcher({
+    queue: records.events,
+    kind: "deliver",
+    attempt: async (event, signal) => await deliver(callbacks, event, signal),
+    policyOf: () => deliveryPolicy,
+    concurrency: () => deliveryConcurrency,
+    onError,
+  });
+  const dispatcher = new Dispatcher({
+    queue: records.events,
+    kind: "invoke",
+    attempt: async (event, signal) => await attemptEvent(invoker, event, signal),
+    followUpsOf: (ended) =>
+      followUpsOf(ended, dispatchPolicyOf(functions, ended.event.functionName).async, (id) =>
+        invocations.versionOf(id),
+      ),
+    onFollowUp: () => deliveries.wake(),
+    policyOf: (name) => dispatchPolicyOf(functions, name, settings.reserved.get(name)),
+    concurrency: () => Math.max(1, scheduler.unreserved - 1),
+    reserved: () => settings.reserved,
+    onError,
+  });
+  const dispatchers = [dispatcher, deliveries];
+  const events = new Events({
+    queue: records.events,
+    functions,
+    invocations,
+    callbacks,
+    maxEventBytes: config.maxAsyncEventBytes,
+    onAccepted: () => dispatcher.wake(),
+  });
+  const clock = new ScheduleClock({
+    store: scheduleStore,
+    dispatch: handOver(events, settings),
+    onMissed: ({ name, missedCount, runAtUs }) =>
+      log.warn(
+        { schedule: name, missed: missedCount, runsNow: runAtUs !== null },
+        "due times of a schedule passed without a run",
+      ),
+    onError,
+  });
+  return {
+    functions,
+    versions,
+    aliases,
+    concurrency: settings,
+    invocations,
+    logs: new Logs({ functions, invocations, feed }),
+    statistics: new Statistics({ functions, store: new InvocationStatistics(database) }),
+    invoker,
+    idempotentInvoker: new IdempotentInvoker({
+      store: new IdempotencyKeyStore(database),
+      functions,
+      invoker,
+    }),
+    events,
+    deadLetters: new DeadLetters({
+      queue: records.events,
+      invocations,
+      onQueued: () => dispatchers.forEach((each) => each.wake()),
+    }),
+    executor: new Executor({
+      invocations,
+      machine,
+      images: images,
+      scratch: scratchCode(tasks),
+      maxCodeBytes,
+    }),
+    secrets,
+    images: new Images({ store: images, uploads: tasks }),
+    schedules: new Schedules({ store: scheduleStore, functions, concurrency: settings, clock }),
+    dispatchers,
+    clock,
+    feed,
+    stockUp,
+  };
+}
