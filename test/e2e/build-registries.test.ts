@@ -36,7 +36,12 @@ const registries = [
 
 for (const { manager, config, standard, files, spec } of registries) {
   test(`${manager} fetches a package from the registry that this machine is set up with`, async (t) => {
-    const { stdout, failed } = await execa(manager, config, { reject: false, timeout: 20_000 });
+    const { stdout, failed } = await execa(manager, config, {
+      reject: false,
+      timeout: 20_000,
+      // npm would leave what it has compiled in the temporary directory.
+      env: { NODE_DISABLE_COMPILE_CACHE: "1" },
+    });
     const url = failed || stdout.trim() === "" ? standard : stdout.trim();
     const isReached = await fetch(url, { signal: AbortSignal.timeout(10_000) }).then(
       (response) => response.status < 500,

@@ -121,14 +121,14 @@ export class Line implements HostLine {
         this.#isListening = false;
       }
       const worked = this.#take(readNow(this.#buffer));
+      let isThrown = true;
       try {
         runTicks();
-      } catch (error) {
-        // User code may say that this is no reason to end.
-        this.#attendSoon();
-        throw error;
+        isThrown = false;
+      } finally {
+        // User code may say that what it throws is no reason to end.
+        if (isThrown || !this.#runner.isIdle) void this.#openAfter(worked);
       }
-      if (!this.#runner.isIdle) void this.#openAfter(worked);
     }
   }
 
