@@ -15,6 +15,8 @@ import type { Images } from "./domain/images.ts";
 import type { Invocations } from "./domain/invocations.ts";
 import type { Invoker } from "./domain/invoker.ts";
 import type { Secrets } from "./domain/secrets.ts";
+import type { Commands } from "./domain/sandboxes/commands.ts";
+import type { Sandboxes } from "./domain/sandboxes/sandboxes.ts";
 import type { Schedules } from "./domain/schedules/schedules.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -37,6 +39,9 @@ import { describeApi } from "./routes/openapi.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
 import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
+import { sandboxCommandRoutes } from "./routes/sandbox-commands.ts";
+import { sandboxFileRoutes } from "./routes/sandbox-files.ts";
+import { sandboxRoutes } from "./routes/sandboxes.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { versionRoutes } from "./routes/versions.ts";
 
@@ -57,6 +62,8 @@ export interface AppServices {
   images: Images;
   secrets: Secrets;
   schedules: Schedules;
+  sandboxes: Sandboxes;
+  commands: Commands;
 }
 
 export interface AppOptions extends AppServices {
@@ -70,6 +77,9 @@ export interface AppOptions extends AppServices {
   maxStreamedRequestBytes: number;
   maxCodeBytes: number;
 }
+
+/** What is asked of a sandbox, and a piece of input for it. Files stream, and have no bound here. */
+const maxCommandBytes = 16 * 1024 * 1024;
 
 /** Schedules are read whole when they come due. */
 const maxScheduleBytes = 256 * 1024;
@@ -111,6 +121,10 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/images", imageRoutes(options.images));
   app.route("/v1/secrets", secretRoutes(options.secrets));
   app.route("/v1/schedules", scheduleRoutes(options.schedules));
+  app.route("/v1/sandboxes", sandboxFileRoutes(options.sandboxes));
+  app.use("/v1/sandboxes/*", limitBody(maxCommandBytes));
+  app.route("/v1/sandboxes", sandboxRoutes(options.sandboxes));
+  app.route("/v1/sandboxes", sandboxCommandRoutes(options.sandboxes, options.commands));
   app.route("/", healthRoutes(options.readiness, options.metrics));
   app.route("/docs", docsRoutes());
   describeApi(app);

@@ -44,6 +44,9 @@ const environment = z.object({
   RUNLET_BUILD_TIMEOUT_MS: count.max(900_000).default(240_000),
   RUNLET_BUILD_MEMORY_BYTES: count.min(128 * mebibyte).default(1024 * mebibyte),
   RUNLET_BUILD_MAX_BYTES: count.max(60 * mebibyte).default(60 * mebibyte),
+  RUNLET_SANDBOX_STOCK: z.coerce.number().int().min(0).default(0),
+  RUNLET_MAX_SANDBOXES: count.default(100),
+  RUNLET_MAX_SANDBOX_MEMORY_BYTES: count.default(Math.floor(totalmem() * 0.75)),
   RUNLET_SHUTDOWN_TIMEOUT_MS: count.default(10_000),
   RUNLET_LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
@@ -85,6 +88,12 @@ export interface Config {
   readonly maxCodeBytes: number;
   /** What dependencies of code are installed with. */
   readonly build: BuildConfig;
+  /** Sandboxes that each image's stock keeps once one was opened. */
+  readonly sandboxStock: number;
+  /** Sandboxes that may be open at once. */
+  readonly maxSandboxes: number;
+  /** Memory that the open sandboxes may be allowed together. */
+  readonly maxSandboxMemoryBytes: number;
   readonly shutdownTimeoutMs: number;
   readonly logLevel: string;
 }
@@ -133,6 +142,9 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     maxStreamedRequestBytes: values.RUNLET_MAX_STREAMED_REQUEST_BYTES,
     maxCodeBytes: values.RUNLET_MAX_CODE_BYTES,
     build: buildConfig(values),
+    sandboxStock: values.RUNLET_SANDBOX_STOCK,
+    maxSandboxes: values.RUNLET_MAX_SANDBOXES,
+    maxSandboxMemoryBytes: values.RUNLET_MAX_SANDBOX_MEMORY_BYTES,
     shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,
     logLevel: values.RUNLET_LOG_LEVEL,
   });

@@ -3,14 +3,18 @@ import { join } from "node:path";
 import type { Logger } from "pino";
 import { ImageStore } from "../runtime/image/image-store.ts";
 import { Machine } from "../runtime/machine.ts";
+import { AgentStocks } from "../runtime/pool/agent-stocks.ts";
 import { Pool } from "../runtime/pool/pool.ts";
 import { Scheduler } from "../runtime/pool/scheduler.ts";
+import { Starts } from "../runtime/pool/starts.ts";
 import type { Config } from "./config.ts";
 
 /** What containers are made with, and how many may run. */
 export interface Containers {
   readonly machine: Machine;
   readonly pool: Pool;
+  /** Sandboxes that wait to be opened. */
+  readonly stocks: AgentStocks;
   readonly images: ImageStore;
   readonly scheduler: Scheduler;
   /** A directory for what lives as long as one container or less. */
@@ -32,10 +36,21 @@ export async function openContainers(
   );
   const limits = machine.missingLimits;
   if (limits.length > 0) log.warn({ limits }, "this host does not enforce these limits");
+  const starts = new Starts(config.maxStarts);
+  const stocks = stack.use(
+    await AgentStocks.open({
+      machine,
+      starts,
+      floor: config.sandboxStock,
+      ceiling: Math.max(config.sandboxStock, Math.min(config.poolMax, config.maxSandboxes)),
+      maxAgeMs: config.poolMaxAgeMs,
+      overlayDirectory: join(config.dataDir, "overlays"),
+    }),
+  );
   const pool = stack.use(
     new Pool({
       machine,
-      maxStarts: config.maxStarts,
+      starts,
       floor: config.poolFloor,
       maxMembers: config.poolMax,
       maxAgeMs: config.poolMaxAgeMs,
@@ -53,5 +68,5 @@ export async function openContainers(
     // Who waits for an answer finds a slot however many events there are.
     keptForCallers: 1,
   });
-  return { machine, pool, images, scheduler, tasks };
+  return { machine, pool, stocks, images, scheduler, tasks };
 }

@@ -11,6 +11,7 @@ import { EventStore } from "../store/events.ts";
 import { FunctionStore } from "../store/functions.ts";
 import { InvocationStore } from "../store/invocations.ts";
 import { lockDataDirectory } from "../store/lock.ts";
+import { SandboxStore } from "../store/sandboxes.ts";
 import { codeRepository } from "./code-on-disk.ts";
 import type { Config } from "./config.ts";
 import type { CodeRepository } from "./domain/ports.ts";
@@ -24,6 +25,7 @@ export interface Records {
   readonly functions: FunctionStore;
   readonly builds: BuildStore;
   readonly events: RecordedEventQueue;
+  readonly sandboxes: SandboxStore;
   readonly code: CodeRepository;
 }
 
@@ -43,6 +45,9 @@ export async function openRecords(
   const invocations = new InvocationStore(database);
   const lost = invocations.markLost(nowUs());
   if (lost > 0) log.warn({ lost }, "invocations of an earlier run were lost");
+  const sandboxes = new SandboxStore(database);
+  const lostSandboxes = sandboxes.markLost(nowUs());
+  if (lostSandboxes > 0) log.warn({ lost: lostSandboxes }, "sandboxes of an earlier run were lost");
   const functions = new FunctionStore(database);
   const builds = new BuildStore(database);
   const files = new CodeStore(join(config.dataDir, "code"));
@@ -50,5 +55,5 @@ export async function openRecords(
   if (pruned > 0) log.info({ pruned }, "removed code that no function refers to");
   const events = new RecordedEventQueue(new EventStore(database), writer);
   const code = codeRepository(files);
-  return { database, writer, invocations, functions, builds, events, code };
+  return { database, writer, invocations, functions, builds, events, sandboxes, code };
 }

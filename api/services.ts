@@ -38,6 +38,8 @@ import { RateLimits } from "./domain/rate-limits.ts";
 import { handOver } from "./domain/schedules/hand-over.ts";
 import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
 import { Schedules } from "./domain/schedules/schedules.ts";
+import { Commands } from "./domain/sandboxes/commands.ts";
+import { Sandboxes } from "./domain/sandboxes/sandboxes.ts";
 import { Secrets } from "./domain/secrets.ts";
 import { Statistics } from "./domain/statistics.ts";
 import { Stocking } from "./domain/stocking.ts";
@@ -209,7 +211,16 @@ export function createServices(options: ServicesOptions): Services {
       ),
     onError,
   });
+  const sandboxes = new Sandboxes({
+    store: records.sandboxes,
+    stocks: containers.stocks,
+    images,
+    maxSandboxes: config.maxSandboxes,
+    maxMemoryBytes: config.maxSandboxMemoryBytes,
+  });
   return {
+    sandboxes,
+    commands: new Commands({ sandboxes, store: records.sandboxes }),
     functions,
     versions,
     aliases,

@@ -1,10 +1,14 @@
-import type { Follower } from "../domain/follower.ts";
+/** Whoever is told of things as they come; disposing it ends that. */
+interface Followed extends Disposable {
+  /** The next, as soon as there is one; undefined once there will be none. */
+  next(): Promise<{ readonly type: string } | undefined>;
+}
 
 /** Proxies end connections on which nothing comes, often after a minute. */
 const keepAliveMs = 15_000;
 
 /** What a follower is told as server-sent events. It ends with the response, and with its reader. */
-export function eventStream(follower: Follower): Response {
+export function eventStream(follower: Followed): Response {
   const encoder = new TextEncoder();
   let keepAlive: NodeJS.Timeout;
   const body = new ReadableStream<Uint8Array>({

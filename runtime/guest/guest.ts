@@ -2,8 +2,8 @@ import { untilAborted, within } from "../deadline.ts";
 import { RunletError } from "../errors.ts";
 import { type ContainerLimits, containerSpec } from "../container/container-spec.ts";
 import type { Exit } from "../container/exit.ts";
+import { Freezer } from "../container/freezer.ts";
 import type { Init } from "../container/init.ts";
-import { signalProcess } from "../container/proc.ts";
 import type { Capture } from "../container/stdio/capture.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
@@ -81,12 +81,13 @@ export class Guest implements AsyncDisposable {
   readonly #channel: Channel;
   readonly #runtime: GuestRuntime;
   readonly #hello: Promise<Received | undefined>;
+  readonly #freezer: Freezer;
   #turn: Promise<void> = Promise.resolve();
   #isReady = false;
-  #frozen: number[] = [];
 
   private constructor(init: Init, channel: Channel, runtime: GuestRuntime) {
     this.init = init;
+    this.#freezer = new Freezer(init);
     this.#runtime = runtime;
     this.#channel = channel;
     this.#hello = this.#readHello();
@@ -140,18 +141,12 @@ export class Guest implements AsyncDisposable {
     );
   }
 
-  /**
-   * Stops the sandbox's processor time until it is used; what it holds in memory stays. All of its processes are
-   * stopped: one that waits for another by spinning would spin for ever. Without a cgroup to tell them it goes on.
-   */
   freeze(): void {
-    if (!this.isAlive || this.#frozen.length > 0) return;
-    this.#frozen = this.init.processes().filter((pid) => signalProcess(pid, "SIGSTOP"));
+    if (this.isAlive) this.#freezer.freeze();
   }
 
-  /** Ends {@link freeze}; harmless where nothing is frozen. */
   thaw(): void {
-    for (const pid of this.#frozen.splice(0).toReversed()) signalProcess(pid, "SIGCONT");
+    this.#freezer.thaw();
   }
 
   /**

@@ -35,6 +35,14 @@ export function runnerArgs(
   return [executable, ...nodeFlags, ...flags, "-e", source];
 }
 
+/** The command line of a sandbox's agent: -S leaves the site's packages out, which it has no use for. */
+export function agentArgs(): string[] {
+  agentSource ??= linkPython("agent", "main", new Set());
+  return ["python3", ...pythonFlags, "-S", "-c", agentSource];
+}
+
+let agentSource: string | undefined;
+
 /** The source of a runner as one script; made once. */
 function runnerSource(runtime: GuestRuntime): string {
   const made = sources.get(runtime) ?? makeSource(runtime);
@@ -43,7 +51,7 @@ function runnerSource(runtime: GuestRuntime): string {
 }
 
 function makeSource(runtime: GuestRuntime): string {
-  if (runtime === "python") return linkPython("runner", new Set());
+  if (runtime === "python") return linkPython("python", "runner", new Set());
   const modules = new Map<string, string>();
   const entry = linkNode(nodeEntries[runtime], modules);
   const parts = [...modules.values(), `${entry}.startRunner();`].join("\n");
@@ -52,12 +60,12 @@ function makeSource(runtime: GuestRuntime): string {
 }
 
 /** A module with those that it imports before it, as one script with one namespace. */
-function linkPython(name: string, linked: Set<string>): string {
+function linkPython(directory: "python" | "agent", name: string, linked: Set<string>): string {
   if (linked.has(name)) return "";
   linked.add(name);
-  const source = readFileSync(new URL(`python/${name}.py`, import.meta.url), "utf8");
+  const source = readFileSync(new URL(`${directory}/${name}.py`, import.meta.url), "utf8");
   return source.replaceAll(/^from \.(\w+) import .*\n/gm, (_, from: string) =>
-    linkPython(from, linked),
+    linkPython(directory, from, linked),
   );
 }
 

@@ -41,6 +41,37 @@ export function withErofsRoot(file: string, mountPoint: string): SpecOption {
   });
 }
 
+/**
+ * Lets an EROFS root be written to; what is written stands in a file of `directory` that has no name there, so
+ * that nothing of it outlives the container.
+ */
+export function withWritableRoot(directory: string): SpecOption {
+  return (spec) => ({
+    ...spec,
+    root: { ...spec.root, readonly: false },
+    annotations: { ...spec.annotations, "dev.gvisor.spec.rootfs.overlay": `dir=${directory}` },
+  });
+}
+
+/**
+ * What a sandbox's agent needs to act for several users and to be out of their reach: root inside, with the
+ * rights over their files and processes and no others. What it starts for a user has none of them.
+ */
+export function withAgentRights(spec: Spec): Spec {
+  const rights = ["CHOWN", "DAC_OVERRIDE", "FOWNER", "KILL", "SETGID", "SETUID"];
+  const held = rights.map((name) => `CAP_${name}`);
+  return withProcess({
+    user: { uid: 0, gid: 0 },
+    capabilities: {
+      bounding: held,
+      effective: held,
+      inheritable: [],
+      permitted: held,
+      ambient: [],
+    },
+  })(spec);
+}
+
 /** A tmpfs of at most `sizeBytes`; what it holds counts as the container's memory. */
 export function withTmpfs(destination: string, sizeBytes: number, mode = "1777"): SpecOption {
   return withMount({

@@ -1,27 +1,27 @@
-import type { Guest } from "../guest/guest.ts";
+import type { PoolMember } from "./pool-member.ts";
 
-export interface MembersOptions {
+export interface MembersOptions<T extends PoolMember> {
   /** A member older than this goes, milliseconds. */
   maxAgeMs: number;
   /** How long a member goes on before it is frozen, milliseconds. */
   settleMs: number;
   /** Puts away a container that will not be used; must not throw. */
-  discard: (guest: Guest) => void;
+  discard: (guest: T) => void;
   /** Told when a member has died while it waited. */
   onDeath: () => void;
 }
 
-interface Member {
-  readonly guest: Guest;
+interface Member<T extends PoolMember> {
+  readonly guest: T;
   readonly addedAtMs: number;
 }
 
 /** Containers that wait to be taken, oldest first; all but the next to be taken are frozen. */
-export class Members {
-  readonly #options: MembersOptions;
-  readonly #waiting: Member[] = [];
+export class Members<T extends PoolMember> {
+  readonly #options: MembersOptions<T>;
+  readonly #waiting: Member<T>[] = [];
 
-  constructor(options: MembersOptions) {
+  constructor(options: MembersOptions<T>) {
     this.#options = options;
   }
 
@@ -29,7 +29,7 @@ export class Members {
     return this.#waiting.length;
   }
 
-  add(guest: Guest): void {
+  add(guest: T): void {
     const member = { guest, addedAtMs: Date.now() };
     this.#waiting.push(member);
     setTimeout(() => this.#freeze(member), this.#options.settleMs).unref();
@@ -37,7 +37,7 @@ export class Members {
   }
 
   /** The oldest that is alive, if there is one. */
-  take(): Guest | undefined {
+  take(): T | undefined {
     for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) {
       if (next.guest.isAlive) return next.guest;
       this.#options.discard(next.guest);
@@ -54,7 +54,7 @@ export class Members {
   trim(target: number): void {
     const oldest = Date.now() - this.#options.maxAgeMs;
     const surplus = this.#waiting.length - target;
-    const isDue = ({ addedAtMs }: Member, index: number): boolean =>
+    const isDue = ({ addedAtMs }: Member<T>, index: number): boolean =>
       addedAtMs < oldest || index < surplus;
     for (const member of this.#waiting.filter(isDue)) this.#drop(member);
     this.wakeNext();
@@ -65,17 +65,17 @@ export class Members {
     for (const { guest } of this.#waiting.splice(0)) this.#options.discard(guest);
   }
 
-  #freeze(member: Member): void {
+  #freeze(member: Member<T>): void {
     if (this.#waiting.indexOf(member) > 0) member.guest.freeze();
   }
 
-  #bury(member: Member): void {
+  #bury(member: Member<T>): void {
     if (!this.#waiting.includes(member)) return;
     this.#drop(member);
     this.#options.onDeath();
   }
 
-  #drop(member: Member): void {
+  #drop(member: Member<T>): void {
     this.#waiting.splice(this.#waiting.indexOf(member), 1);
     this.#options.discard(member.guest);
   }

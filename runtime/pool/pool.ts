@@ -9,7 +9,7 @@ import type { StockBounds } from "./demand.ts";
 import { Primed } from "./primed.ts";
 import { Quiet } from "./quiet.ts";
 import { Retired } from "./retired.ts";
-import { Starts } from "./starts.ts";
+import type { Starts } from "./starts.ts";
 import { Stock, type StockState, type Taken } from "./stock.ts";
 import { WarmSet } from "./warm-set.ts";
 
@@ -32,8 +32,8 @@ export interface Provision {
 
 export interface PoolOptions {
   machine: Machine;
-  /** How many containers may be starting at once. */
-  maxStarts: number;
+  /** The door through which its containers are started. */
+  starts: Starts;
   /** Members that each class keeps however little is asked for. */
   floor: number;
   /** Members of all classes and idle warm containers together: the memory budget. */
@@ -56,7 +56,7 @@ export interface TakeOptions {
 /** A container and how it was come by; of a warm one the function is loaded. */
 export interface PoolTaken {
   readonly guest: Guest;
-  readonly start: "warm" | Taken["start"];
+  readonly start: "warm" | Taken<Guest>["start"];
   readonly isLoaded: boolean;
 }
 
@@ -74,8 +74,8 @@ const primedShare = 0.5;
 export class Pool implements AsyncDisposable {
   readonly #options: PoolOptions;
   readonly #starts: Starts;
-  readonly #stocks = new Map<string, Stock>();
-  readonly #provisioned = new Map<string, Stock>();
+  readonly #stocks = new Map<string, Stock<Guest>>();
+  readonly #provisioned = new Map<string, Stock<Guest>>();
   readonly #provisionedCounts = new Map<string, number>();
   readonly #primed = new Map<string, Primed>();
   readonly #warm: WarmSet;
@@ -90,7 +90,7 @@ export class Pool implements AsyncDisposable {
 
   constructor(options: PoolOptions) {
     this.#options = options;
-    this.#starts = new Starts(options.maxStarts);
+    this.#starts = options.starts;
     this.#warm = new WarmSet({
       maxIdle: () => options.maxMembers,
       discard: (guest) => this.discard(guest),
@@ -204,7 +204,7 @@ export class Pool implements AsyncDisposable {
     return taken;
   }
 
-  #stockOf(poolClass: PoolClass): Stock {
+  #stockOf(poolClass: PoolClass): Stock<Guest> {
     const { image, runtime, tmpBytes, pids } = poolClass;
     const key = `${image.name}@${image.digest.slice(0, 12)}/${runtime}/${tmpBytes}/${pids}`;
     let stock = this.#stocks.get(key);
@@ -219,7 +219,7 @@ export class Pool implements AsyncDisposable {
     poolClass: PoolClass,
     bounds: () => StockBounds,
     load?: (guest: Guest) => Promise<void>,
-  ): Stock {
+  ): Stock<Guest> {
     const { machine, maxAgeMs } = this.#options;
     return new Stock({
       starts: this.#starts,
@@ -239,7 +239,7 @@ export class Pool implements AsyncDisposable {
   }
 
   /** What other stocks and warm containers hold is no longer to be had. */
-  #boundsOf(stock: Stock | undefined): StockBounds {
+  #boundsOf(stock: Stock<Guest> | undefined): StockBounds {
     const { floor, maxMembers } = this.#options;
     let left = maxMembers - this.#warm.size;
     for (const other of this.#allStocks()) if (other !== stock) left -= other.held;
@@ -309,7 +309,7 @@ export class Pool implements AsyncDisposable {
     for (const stock of this.#allStocks()) stock.trim();
   }
 
-  #allStocks(): Stock[] {
+  #allStocks(): Stock<Guest>[] {
     return [...this.#stocks.values(), ...this.#provisioned.values()];
   }
 }

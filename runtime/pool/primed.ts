@@ -30,7 +30,7 @@ const settleMs = 2000;
  */
 export class Primed {
   readonly #options: PrimedOptions;
-  readonly #ready: Members;
+  readonly #ready: Members<Guest>;
   readonly #demand = new Demand();
   #isPriming = false;
   #isClosed = false;

@@ -1,29 +1,29 @@
 import { messageOf } from "../errors.ts";
-import type { Guest } from "../guest/guest.ts";
 import { Backoff } from "./backoff.ts";
 import { Demand, type StockBounds, targetSize } from "./demand.ts";
 import { Members } from "./members.ts";
+import type { PoolMember } from "./pool-member.ts";
 import type { Starts } from "./starts.ts";
 
-export interface StockOptions {
+export interface StockOptions<T extends PoolMember> {
   /** Starts one container; it need not be ready when this returns. */
-  start: () => Promise<Guest>;
+  start: () => Promise<T>;
   /** Makes a started container ready for its taker: waits for its runner, warms it up. */
-  prepare: (guest: Guest) => Promise<void>;
+  prepare: (guest: T) => Promise<void>;
   starts: Starts;
   /** How many members there may be now; asked anew each time, since memory is shared with other stocks. */
   bounds: () => StockBounds;
   /** A member older than this is replaced, milliseconds. */
   maxAgeMs: number;
   /** Puts away a container that will not be used; must not throw. */
-  discard: (guest: Guest) => void;
+  discard: (guest: T) => void;
   /** Told when a container has come to wait here. */
   onReady?: () => void;
 }
 
 /** A container that a caller got, and how: from stock, or started for it. */
-export interface Taken {
-  readonly guest: Guest;
+export interface Taken<T extends PoolMember> {
+  readonly guest: T;
   readonly start: "pooled" | "cold";
 }
 
@@ -51,10 +51,10 @@ const quietMs = 50;
  * Started, unused containers of one class. The oldest goes first; whoever finds none waits in line for the
  * next that is started. All starting goes through one function, all arriving through one.
  */
-export class Stock {
-  readonly #options: StockOptions;
-  readonly #ready: Members;
-  readonly #waiters: PromiseWithResolvers<Taken>[] = [];
+export class Stock<T extends PoolMember> {
+  readonly #options: StockOptions<T>;
+  readonly #ready: Members<T>;
+  readonly #waiters: PromiseWithResolvers<Taken<T>>[] = [];
   readonly #demand = new Demand();
   readonly #backoff = new Backoff();
   #starting = 0;
@@ -62,7 +62,7 @@ export class Stock {
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
-  constructor(options: StockOptions) {
+  constructor(options: StockOptions<T>) {
     this.#options = options;
     const { maxAgeMs, discard } = options;
     this.#ready = new Members({ maxAgeMs, settleMs, discard, onDeath: () => this.refill() });
@@ -87,11 +87,11 @@ export class Stock {
    * Takes a container: one that waits here, or the next that is started.
    * @throws the start's own error where it failed for this caller, the signal's reason.
    */
-  async take(signal: AbortSignal): Promise<Taken> {
+  async take(signal: AbortSignal): Promise<Taken<T>> {
     signal.throwIfAborted();
     const ready = this.takeReady();
     if (ready !== undefined) return { guest: ready, start: "pooled" };
-    const waiter = Promise.withResolvers<Taken>();
+    const waiter = Promise.withResolvers<Taken<T>>();
     const giveUp = (): void => {
       const at = this.#waiters.indexOf(waiter);
       if (at >= 0) this.#waiters.splice(at, 1);
@@ -108,7 +108,7 @@ export class Stock {
   }
 
   /** Takes a container that waits here, if there is one. */
-  takeReady(): Guest | undefined {
+  takeReady(): T | undefined {
     this.#lastTakeMs = Date.now();
     this.#demand.record(this.#lastTakeMs);
     const guest = this.#ready.take();
@@ -177,7 +177,7 @@ export class Stock {
   #start(priority: "demand" | "refill"): void {
     this.#starting++;
     this.#options.starts.add(priority, async () => {
-      let guest: Guest | undefined;
+      let guest: T | undefined;
       let isTaken = false;
       try {
         guest = await this.#options.start();
@@ -203,14 +203,14 @@ export class Stock {
     });
   }
 
-  #arrive(guest: Guest): void {
+  #arrive(guest: T): void {
     if (this.#isClosed || !guest.isAlive) return this.#options.discard(guest);
     if (this.#serve(guest, "pooled")) return;
     this.#ready.add(guest);
     this.#options.onReady?.();
   }
 
-  #serve(guest: Guest, start: Taken["start"]): boolean {
+  #serve(guest: T, start: Taken<T>["start"]): boolean {
     const waiter = this.#waiters.shift();
     waiter?.resolve({ guest, start });
     return waiter !== undefined;

@@ -1,0 +1,229 @@
+import { constants } from "node:os";
+import { nowUs } from "../../../runtime/clock.ts";
+import { captureBoth } from "../../../runtime/container/stdio/capture.ts";
+import type { ProcessExit, ProcessView } from "../../../runtime/guest/agent/process-view.ts";
+import type { SandboxCommandRow, SandboxStore } from "../../../store/sandboxes.ts";
+import type { CommandResult, CommandSpec, SandboxCommand } from "../../schema/sandbox-command.ts";
+import { RunletError } from "../errors.ts";
+import { newInvocationId } from "../invocation-id.ts";
+import { withoutNulls } from "../nulls.ts";
+import { type Page, pageOf } from "../page.ts";
+import { encodedText } from "../text.ts";
+import type { Sandbox } from "./sandbox.ts";
+import type { Sandboxes } from "./sandboxes.ts";
+
+/** A command that runs, and what its starter is shown of it. */
+export interface StartedCommand {
+  readonly command: SandboxCommand;
+  readonly view: ProcessView;
+  /** The command as it is on record once it has ended; rejects if the sandbox ends first. */
+  readonly ended: Promise<SandboxCommand>;
+}
+
+const greatestId = "g";
+const spawnTimeoutMs = 30_000;
+
+/** The commands that are run in sandboxes: started, watched to their end, on record. */
+export class Commands {
+  readonly #sandboxes: Sandboxes;
+  readonly #store: SandboxStore;
+
+  constructor(options: { sandboxes: Sandboxes; store: SandboxStore }) {
+    this.#sandboxes = options.sandboxes;
+    this.#store = options.store;
+  }
+
+  /** Starts a command; it goes on when nobody looks at it. @throws `not_found`, `invalid_argument`. */
+  async start(sandboxId: string, spec: CommandSpec): Promise<StartedCommand> {
+    const sandbox = this.#sandboxes.find(sandboxId);
+    const agent = sandbox.use();
+    const { env, cwd, user, tag, terminal, stdin, hasStdin, timeoutMs, background } = spec;
+    const args = spec.args ?? ["/bin/sh", "-c", spec.command ?? ""];
+    const options = {
+      args,
+      env,
+      stdin: stdin !== undefined || hasStdin || terminal !== undefined,
+      muted: background,
+      ...(cwd !== undefined && { cwd }),
+      ...(user !== undefined && { user }),
+      ...(tag !== undefined && { tag }),
+      ...(terminal !== undefined && { pty: terminal }),
+    };
+    const view = await agent.spawn(options, AbortSignal.timeout(spawnTimeoutMs));
+    const row: SandboxCommandRow = {
+      id: newInvocationId(),
+      sandboxId,
+      pid: view.pid,
+      args: JSON.stringify(args),
+      cwd: cwd ?? null,
+      user: user ?? null,
+      tag: tag ?? null,
+      hasTerminal: terminal === undefined ? 0 : 1,
+      startedAtUs: nowUs(),
+      endedAtUs: null,
+      exitCode: null,
+      signal: null,
+      reason: null,
+    };
+    this.#store.addCommand(row);
+    if (stdin !== undefined) void feed(view, stdin);
+    const ended = this.#watch(sandbox, view, row, timeoutMs);
+    ended.catch(() => undefined);
+    return { command: viewOf(row), view, ended };
+  }
+
+  /** Runs a command to its end, whose output is kept up to a bound. @throws as {@link start}, `unavailable`. */
+  async run(sandboxId: string, spec: CommandSpec, signal: AbortSignal): Promise<CommandResult> {
+    const started = await this.start(sandboxId, spec);
+    using _busy = this.#sandboxes.find(sandboxId).activity.begin();
+    const kept = captureBoth(spec.outputBytes);
+    try {
+      for (;;) {
+        const piece = await started.view.next(signal);
+        if (piece === undefined) break;
+        if ("body" in piece)
+          kept[piece.stream === "stderr" ? "stderr" : "stdout"].write(piece.body);
+      }
+    } catch (error) {
+      this.leave(started, spec);
+      throw error;
+    }
+    const command = await started.ended;
+    const outputOf = (of: "stdout" | "stderr"): CommandResult["stdout"] => ({
+      ...encodedText(kept[of].toBuffer()),
+      truncated: kept[of].truncated,
+    });
+    return { ...command, stdout: outputOf("stdout"), stderr: outputOf("stderr") };
+  }
+
+  /** Looks no more at a command that was started with `spec`. */
+  leave({ command, view }: StartedCommand, spec: CommandSpec): void {
+    view.detach();
+    if (spec.killOnDisconnect)
+      void this.signal(command.sandboxId, command.id, "SIGKILL").catch(() => undefined);
+  }
+
+  /** Looks at a command: what it wrote, as far as it is kept inside, and what it goes on to write. */
+  async attach(sandboxId: string, id: string): Promise<StartedCommand> {
+    const command = this.get(sandboxId, id);
+    const agent = this.#sandboxes.find(sandboxId).use();
+    const view = await agent.attach(command.pid, {}, AbortSignal.timeout(spawnTimeoutMs));
+    const ended = view.exit.then(() => this.get(sandboxId, id));
+    ended.catch(() => undefined);
+    return { command, view, ended };
+  }
+
+  /** A command on record. @throws `not_found`. */
+  get(sandboxId: string, id: string): SandboxCommand {
+    this.#sandboxes.get(sandboxId);
+    const row = this.#store.command(sandboxId, id);
+    if (row !== undefined) return viewOf(row);
+    throw new RunletError(
+      "not_found",
+      `Cannot find command ${id} of sandbox ${sandboxId}: there is none of that id`,
+    );
+  }
+
+  /** The newest first. @throws `not_found`. */
+  list(sandboxId: string, cursor: string | undefined, limit: number): Page<SandboxCommand> {
+    this.#sandboxes.get(sandboxId);
+    const rows = this.#store.commands(sandboxId, cursor ?? greatestId, limit + 1);
+    return pageOf(rows, limit, { item: viewOf, cursor: ({ id }) => id });
+  }
+
+  /** Sends a signal to a command and to all of its session. @throws `not_found` once it has ended. */
+  async signal(sandboxId: string, id: string, name: string): Promise<void> {
+    const { pid } = this.get(sandboxId, id);
+    const agent = this.#sandboxes.find(sandboxId).use();
+    await agent.signal(pid, signalNumber(name), AbortSignal.timeout(spawnTimeoutMs));
+  }
+
+  /** Feeds a command with input. */
+  async write(sandboxId: string, id: string, body: Uint8Array, signal: AbortSignal): Promise<void> {
+    const { pid } = this.get(sandboxId, id);
+    await this.#sandboxes.find(sandboxId).use().writeInput(pid, body, signal);
+  }
+
+  /** Tells a command that there is no more input. */
+  async closeInput(sandboxId: string, id: string): Promise<void> {
+    const { pid } = this.get(sandboxId, id);
+    const agent = this.#sandboxes.find(sandboxId).use();
+    await agent.closeInput(pid, AbortSignal.timeout(spawnTimeoutMs));
+  }
+
+  /** Sets the size of a command's terminal. @throws `failed_precondition` if it has none. */
+  async resize(sandboxId: string, id: string, size: { cols: number; rows: number }): Promise<void> {
+    const { pid } = this.get(sandboxId, id);
+    const agent = this.#sandboxes.find(sandboxId).use();
+    await agent.resize(pid, size, AbortSignal.timeout(spawnTimeoutMs));
+  }
+
+  async #watch(
+    sandbox: Sandbox,
+    view: ProcessView & { pid: number },
+    row: SandboxCommandRow,
+    timeoutMs: number | undefined,
+  ): Promise<SandboxCommand> {
+    let isTimedOut = false;
+    const timer =
+      timeoutMs === undefined
+        ? undefined
+        : setTimeout(() => {
+            isTimedOut = true;
+            void sandbox.agent.signal(view.pid, constants.signals.SIGKILL).catch(() => undefined);
+          }, timeoutMs);
+    timer?.unref();
+    try {
+      const exit = await this.#exitOf(sandbox, view);
+      const ended = { ...row, ...endOf(exit, isTimedOut) };
+      this.#store.endCommand(ended);
+      return viewOf(ended);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** How a process ends, also where the one that was shown its output has gone away. */
+  async #exitOf(sandbox: Sandbox, view: ProcessView & { pid: number }): Promise<ProcessExit> {
+    try {
+      return await view.exit;
+    } catch (error) {
+      const isLeft = error instanceof RunletError && error.code === "cancelled";
+      if (!isLeft) throw error;
+      const silent = await sandbox.agent.attach(view.pid, { muted: true });
+      return await silent.exit;
+    }
+  }
+}
+
+async function feed(view: ProcessView, text: string): Promise<void> {
+  await view.write(Buffer.from(text));
+  view.endInput();
+}
+
+function endOf(exit: ProcessExit, isTimedOut: boolean): Partial<SandboxCommandRow> {
+  const signal = exit.signal === null ? null : nameOf(exit.signal);
+  const reason = isTimedOut ? "timeout" : signal === null ? "exited" : "signaled";
+  return { endedAtUs: nowUs(), exitCode: exit.code, signal, reason };
+}
+
+const signals: Readonly<Record<string, number>> = constants.signals;
+
+function nameOf(number: number): string {
+  const found = Object.entries(signals).find(([, value]) => value === number);
+  return found?.[0] ?? `SIG${number}`;
+}
+
+function signalNumber(name: string): number {
+  const number = signals[name.startsWith("SIG") ? name : `SIG${name}`];
+  if (number !== undefined) return number;
+  throw new RunletError("invalid_argument", `Cannot send ${name}: there is no such signal`);
+}
+
+function viewOf({ args, hasTerminal, ...row }: SandboxCommandRow): SandboxCommand {
+  return {
+    ...withoutNulls(row),
+    args: JSON.parse(args) as string[],
+    hasTerminal: hasTerminal === 1,
+  };
+}

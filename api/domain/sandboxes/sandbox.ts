@@ -1,0 +1,208 @@
+import { nowUs } from "../../../runtime/clock.ts";
+import type { Agent } from "../../../runtime/guest/agent/agent.ts";
+import type { SandboxRow, SandboxStore } from "../../../store/sandboxes.ts";
+import type {
+  SandboxChange,
+  SandboxEndReason,
+  SandboxSpec,
+  SandboxUsage,
+} from "../../schema/sandbox.ts";
+import { RunletError } from "../errors.ts";
+import { Activity } from "./activity.ts";
+
+export interface SandboxOptions {
+  row: SandboxRow;
+  spec: SandboxSpec;
+  agent: Agent;
+  store: SandboxStore;
+  /** Told once, when the sandbox is over and its record says so. */
+  onEnd: () => void;
+}
+
+const sampleMs = 5000;
+const maxSamples = 60;
+
+/** A sandbox that is open: its container, its clocks, and what is on record of it. */
+export class Sandbox {
+  readonly activity = new Activity();
+  readonly #agent: Agent;
+  readonly #store: SandboxStore;
+  readonly #onEnd: () => void;
+  readonly #samples: SandboxUsage[] = [];
+  readonly #ticker: NodeJS.Timeout;
+  readonly #ended = Promise.withResolvers<void>();
+  #row: SandboxRow;
+  #spec: SandboxSpec;
+  #timer: NodeJS.Timeout | undefined;
+  #endReason: SandboxEndReason | undefined;
+
+  constructor({ row, spec, agent, store, onEnd }: SandboxOptions) {
+    this.#row = row;
+    this.#spec = spec;
+    this.#agent = agent;
+    this.#store = store;
+    this.#onEnd = onEnd;
+    this.#ticker = setInterval(() => this.#sample(), sampleMs);
+    this.#ticker.unref();
+    this.#arm();
+    void this.#watch();
+  }
+
+  get id(): string {
+    return this.#row.id;
+  }
+
+  get row(): SandboxRow {
+    return this.#row;
+  }
+
+  get spec(): SandboxSpec {
+    return this.#spec;
+  }
+
+  /** For what must reach the sandbox also while it is paused: it is done once the sandbox goes on. */
+  get agent(): Agent {
+    return this.#agent;
+  }
+
+  /** Settles when the sandbox is over and all of it is removed. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /**
+   * The sandbox's agent, for something that needs it to run now.
+   * @throws `failed_precondition` if it is paused and does not resume by itself, `not_found` if it has ended.
+   */
+  use(): Agent {
+    this.#requireOpen();
+    if (this.#row.state === "paused") {
+      if (!this.#spec.autoResume) {
+        throw new RunletError(
+          "failed_precondition",
+          `Cannot use sandbox ${this.id}: it is paused. Resume it first`,
+        );
+      }
+      this.resume();
+    }
+    this.activity.touch();
+    return this.#agent;
+  }
+
+  /** Stops its processor time; all that it holds stays. A paused one stays paused. */
+  pause(): void {
+    this.#requireOpen();
+    if (this.#row.state === "paused") return;
+    clearTimeout(this.#timer);
+    this.#agent.freeze();
+    if (!this.#agent.isFrozen) {
+      throw new RunletError(
+        "failed_precondition",
+        `Cannot pause sandbox ${this.id}: this host has no cgroup that tells its processes`,
+      );
+    }
+    this.#change({ state: "paused" }, "paused");
+  }
+
+  /** Lets it go on, for its whole timeout again; one that runs goes on as it does. */
+  resume(): void {
+    this.#requireOpen();
+    if (this.#row.state !== "paused") return;
+    this.#agent.thaw();
+    this.activity.touch();
+    const expiresAtUs = nowUs() + this.#spec.timeoutMs * 1000;
+    this.#change({ state: "running", expiresAtUs }, "resumed");
+    this.#arm();
+  }
+
+  /** Sets its timeouts anew, from now on, and its metadata. */
+  change({ timeoutMs, idleTimeoutMs, metadata }: SandboxChange): void {
+    this.#requireOpen();
+    this.#spec = {
+      ...this.#spec,
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(idleTimeoutMs !== undefined && { idleTimeoutMs: idleTimeoutMs ?? undefined }),
+      ...(metadata !== undefined && { metadata }),
+    };
+    const { metadata: kept, ...spec } = this.#spec;
+    this.#change(
+      {
+        spec: JSON.stringify(spec),
+        metadata: JSON.stringify(kept),
+        ...(timeoutMs !== undefined && { expiresAtUs: nowUs() + timeoutMs * 1000 }),
+      },
+      "changed",
+    );
+    this.#arm();
+  }
+
+  /** What it uses now, and of late; undefined where the host does not count it. */
+  usage(): { now: SandboxUsage; series: readonly SandboxUsage[] } {
+    this.#requireOpen();
+    return { now: this.#measure(), series: this.#samples };
+  }
+
+  /** Ends it with all that runs inside; the first reason stands. */
+  async end(reason: SandboxEndReason): Promise<void> {
+    this.#endReason ??= reason;
+    await this.#agent.init.terminate("cancelled");
+    await this.ended;
+  }
+
+  async #watch(): Promise<void> {
+    const exit = await this.#agent.init.wait();
+    await this.#settle(exit.reason === "oom" ? "oom" : "exited");
+  }
+
+  async #settle(found: SandboxEndReason): Promise<void> {
+    clearInterval(this.#ticker);
+    clearTimeout(this.#timer);
+    const endedAtUs = nowUs();
+    const endReason = this.#endReason ?? found;
+    this.#change({ state: "ended", endedAtUs, endReason }, "ended");
+    await this.#agent[Symbol.asyncDispose]().catch(() => undefined);
+    this.#onEnd();
+    this.#ended.resolve();
+  }
+
+  #change(change: Partial<SandboxRow>, type: string): void {
+    this.#row = { ...this.#row, ...change };
+    this.#store.change(this.#row, type, nowUs());
+  }
+
+  #requireOpen(): void {
+    if (this.#row.state === "ended" || this.#endReason !== undefined || !this.#agent.isAlive) {
+      throw new RunletError("not_found", `Cannot use sandbox ${this.id}: it has ended`);
+    }
+  }
+
+  /** Comes back when one of the timeouts may be due. */
+  #arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#row.state !== "running") return;
+    const leftMs = Math.max(0, this.#row.expiresAtUs - nowUs()) / 1000;
+    const { idleTimeoutMs } = this.#spec;
+    const idleLeftMs =
+      idleTimeoutMs === undefined ? Infinity : Math.max(0, idleTimeoutMs - this.activity.idleMs);
+    const isDue = leftMs === 0 || idleLeftMs === 0;
+    if (isDue) return this.#expire(leftMs === 0 ? "timeout" : "idle");
+    this.#timer = setTimeout(() => this.#arm(), Math.ceil(Math.min(leftMs, idleLeftMs, 2 ** 30)));
+    this.#timer.unref();
+  }
+
+  #expire(reason: "timeout" | "idle"): void {
+    if (this.#spec.onTimeout === "pause" && this.#agent.isAlive) this.pause();
+    else void this.end(reason);
+  }
+
+  #measure(): SandboxUsage {
+    const { memoryBytes = 0, cpuUs = 0, pids = 0 } = this.#agent.init.usage() ?? {};
+    return { atUs: nowUs(), cpuUs, memoryBytes, pids };
+  }
+
+  #sample(): void {
+    if (!this.#agent.isAlive) return;
+    this.#samples.push(this.#measure());
+    if (this.#samples.length > maxSamples) this.#samples.shift();
+  }
+}

@@ -1,0 +1,177 @@
+import { nowUs } from "../../../runtime/clock.ts";
+import type { ImageStore } from "../../../runtime/image/image-store.ts";
+import type { AgentStocks } from "../../../runtime/pool/agent-stocks.ts";
+import type { SandboxEventRow, SandboxRow, SandboxStore } from "../../../store/sandboxes.ts";
+import type {
+  SandboxEndReason,
+  SandboxEvent,
+  SandboxSpec,
+  SandboxState,
+  SandboxView,
+} from "../../schema/sandbox.ts";
+import { RunletError } from "../errors.ts";
+import { newInvocationId } from "../invocation-id.ts";
+import { withoutNulls } from "../nulls.ts";
+import { type Page, pageOf } from "../page.ts";
+import { Sandbox } from "./sandbox.ts";
+
+export interface SandboxesOptions {
+  store: SandboxStore;
+  stocks: AgentStocks;
+  images: ImageStore;
+  /** How many may be open at once. */
+  maxSandboxes: number;
+  /** How much memory the open ones may be allowed together, bytes. */
+  maxMemoryBytes: number;
+}
+
+export interface SandboxListOptions {
+  state?: SandboxState | undefined;
+  metadata?: Readonly<Record<string, string>> | undefined;
+  cursor?: string | undefined;
+  limit: number;
+}
+
+const createTimeoutMs = 60_000;
+/** Greater than any id. */
+const afterAll = "g";
+
+/** The sandboxes that clients have opened, and those that were. */
+export class Sandboxes {
+  readonly #options: SandboxesOptions;
+  readonly #open = new Map<string, Sandbox>();
+  /** Of those that are being opened, so that many at once cannot pass a bound together. */
+  readonly #pending = new Set<SandboxSpec>();
+
+  constructor(options: SandboxesOptions) {
+    this.#options = options;
+  }
+
+  /** How many are open. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * Opens a sandbox; it is ready for commands when this returns.
+   * @throws `resource_exhausted` where the machine is full, `not_found` for an image that is not there,
+   * `invalid_argument` for a user that the image does not know.
+   */
+  async create(
+    spec: SandboxSpec,
+    signal = AbortSignal.timeout(createTimeoutMs),
+  ): Promise<SandboxView> {
+    this.#admit(spec);
+    this.#pending.add(spec);
+    try {
+      const { store, stocks, images } = this.#options;
+      const image = await images.get(spec.image);
+      const { tmpBytes, memoryBytes, cpus, pids, env, user, cwd } = spec;
+      const { guest: agent, start } = await stocks.take({ image, tmpBytes }, signal);
+      try {
+        agent.limit({ memoryBytes, cpus, pids });
+        const { cwd: directory } = await agent.configure(
+          { env: { ...image.env, ...env }, user, cwd },
+          signal,
+        );
+        const id = newInvocationId();
+        const full = { ...spec, cwd: directory };
+        const { metadata, ...rest } = full;
+        const createdAtUs = nowUs();
+        const row: SandboxRow = {
+          id,
+          state: "running",
+          spec: JSON.stringify(rest),
+          metadata: JSON.stringify(metadata),
+          start,
+          createdAtUs,
+          expiresAtUs: createdAtUs + spec.timeoutMs * 1000,
+          endedAtUs: null,
+          endReason: null,
+        };
+        store.add(row);
+        const onEnd = (): void => void this.#open.delete(id);
+        this.#open.set(id, new Sandbox({ row, spec: full, agent, store, onEnd }));
+        return viewOf(row);
+      } catch (error) {
+        stocks.discard(agent);
+        throw error;
+      }
+    } finally {
+      this.#pending.delete(spec);
+    }
+  }
+
+  /** A sandbox that is open. @throws `not_found`. */
+  find(id: string): Sandbox {
+    const sandbox = this.#open.get(id);
+    if (sandbox !== undefined) return sandbox;
+    const row = this.#options.store.get(id);
+    if (row === undefined) throw missing(id);
+    throw new RunletError("not_found", `Cannot use sandbox ${id}: it has ended (${row.endReason})`);
+  }
+
+  /** A sandbox, open or ended. @throws `not_found`. */
+  get(id: string): SandboxView {
+    const row = this.#open.get(id)?.row ?? this.#options.store.get(id);
+    if (row === undefined) throw missing(id);
+    return viewOf(row);
+  }
+
+  /** The newest first. */
+  list({ state, metadata = {}, cursor = afterAll, limit }: SandboxListOptions): Page<SandboxView> {
+    const query = { state, metadata, before: cursor, limit: limit + 1 };
+    const rows = this.#options.store.list(query);
+    return pageOf(rows, limit, { item: viewOf, cursor: ({ id }) => id });
+  }
+
+  /** Ends a sandbox; it stays on record. @throws `not_found`. */
+  async remove(id: string): Promise<void> {
+    await this.find(id).end("deleted");
+  }
+
+  /** What has happened to a sandbox, the oldest first. @throws `not_found`. */
+  events(id: string, after: number, limit: number): Page<SandboxEvent> {
+    this.get(id);
+    const rows = this.#options.store.events(id, after, limit + 1);
+    return pageOf(rows, limit, { item: eventOf, cursor: ({ seq }) => String(seq) });
+  }
+
+  /** Ends all that are open. */
+  async endAll(reason: SandboxEndReason): Promise<void> {
+    await Promise.all([...this.#open.values()].map(async (each) => await each.end(reason)));
+  }
+
+  #admit({ memoryBytes }: SandboxSpec): void {
+    const { maxSandboxes, maxMemoryBytes } = this.#options;
+    const specs = [...[...this.#open.values()].map(({ spec }) => spec), ...this.#pending];
+    if (specs.length >= maxSandboxes) {
+      throw new RunletError(
+        "resource_exhausted",
+        `Cannot open a sandbox: ${specs.length} are open, which is all that may be`,
+      );
+    }
+    const promised = specs.reduce((sum, spec) => sum + spec.memoryBytes, 0);
+    if (promised + memoryBytes <= maxMemoryBytes) return;
+    throw new RunletError(
+      "resource_exhausted",
+      `Cannot open a sandbox with ${memoryBytes} bytes of memory: the open ones may use ${promised} of ${maxMemoryBytes}`,
+    );
+  }
+}
+
+function viewOf({ spec, metadata, ...row }: SandboxRow): SandboxView {
+  return {
+    ...(JSON.parse(spec) as Omit<SandboxSpec, "metadata">),
+    ...withoutNulls(row),
+    metadata: JSON.parse(metadata) as SandboxView["metadata"],
+  } as SandboxView;
+}
+
+function eventOf({ seq, type, atUs, detail }: SandboxEventRow): SandboxEvent {
+  return { seq, type: type as SandboxEvent["type"], atUs, ...(detail !== null && { detail }) };
+}
+
+function missing(id: string): RunletError {
+  return new RunletError("not_found", `Cannot find sandbox ${id}: there is none of that id`);
+}

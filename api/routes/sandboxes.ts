@@ -1,0 +1,188 @@
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Sandboxes } from "../domain/sandboxes/sandboxes.ts";
+import { pageLimit, pageOf } from "../schema/common.ts";
+import {
+  sandbox,
+  sandboxChange,
+  sandboxEvent,
+  sandboxFilter,
+  sandboxId,
+  sandboxPage,
+  sandboxSpec,
+  sandboxStats,
+} from "../schema/sandbox.ts";
+import { createRouter, jsonAnswer } from "./openapi.ts";
+import { problemAnswers } from "./problem-answers.ts";
+
+const params = z.object({ id: sandboxId });
+const tags = ["sandboxes"];
+
+const create = createRoute({
+  method: "post",
+  path: "/",
+  operationId: "createSandbox",
+  tags,
+  summary: "Open a sandbox; it is ready for commands with the answer",
+  request: { body: { content: { "application/json": { schema: sandboxSpec } }, required: true } },
+  responses: {
+    201: {
+      ...jsonAnswer(sandbox, "The sandbox"),
+      headers: z.object({ Location: z.string().openapi({ description: "Where it is shown" }) }),
+    },
+    ...problemAnswers("invalid_argument", "not_found", "resource_exhausted", "unavailable"),
+  },
+});
+
+const list = createRoute({
+  method: "get",
+  path: "/",
+  operationId: "listSandboxes",
+  tags,
+  summary: "List sandboxes, the newest first",
+  request: { query: sandboxFilter },
+  responses: {
+    200: jsonAnswer(sandboxPage, "A page of sandboxes"),
+    ...problemAnswers("invalid_argument"),
+  },
+});
+
+const get = createRoute({
+  method: "get",
+  path: "/{id}",
+  operationId: "getSandbox",
+  tags,
+  summary: "Show a sandbox, open or ended",
+  request: { params },
+  responses: {
+    200: jsonAnswer(sandbox, "The sandbox"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
+});
+
+const change = createRoute({
+  method: "patch",
+  path: "/{id}",
+  operationId: "changeSandbox",
+  tags,
+  summary: "Set the timeouts of a sandbox anew, or its metadata",
+  request: {
+    params,
+    body: { content: { "application/json": { schema: sandboxChange } }, required: true },
+  },
+  responses: {
+    200: jsonAnswer(sandbox, "The changed sandbox"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
+});
+
+const remove = createRoute({
+  method: "delete",
+  path: "/{id}",
+  operationId: "deleteSandbox",
+  tags,
+  summary: "End a sandbox with all that runs inside; it stays on record",
+  request: { params },
+  responses: {
+    204: { description: "Ended" },
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
+});
+
+const pause = createRoute({
+  method: "post",
+  path: "/{id}/pause",
+  operationId: "pauseSandbox",
+  tags,
+  summary: "Stop a sandbox's processor time; all that it holds stays",
+  request: { params },
+  responses: {
+    200: jsonAnswer(sandbox, "The paused sandbox"),
+    ...problemAnswers("invalid_argument", "not_found", "failed_precondition"),
+  },
+});
+
+const resume = createRoute({
+  method: "post",
+  path: "/{id}/resume",
+  operationId: "resumeSandbox",
+  tags,
+  summary: "Let a paused sandbox go on, for its whole timeout again",
+  request: { params },
+  responses: {
+    200: jsonAnswer(sandbox, "The running sandbox"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
+});
+
+const stats = createRoute({
+  method: "get",
+  path: "/{id}/stats",
+  operationId: "getSandboxStats",
+  tags,
+  summary: "Show what a sandbox uses, now and of late",
+  request: { params },
+  responses: {
+    200: jsonAnswer(sandboxStats, "Its use"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
+});
+
+const events = createRoute({
+  method: "get",
+  path: "/{id}/events",
+  operationId: "listSandboxEvents",
+  tags,
+  summary: "List what has happened to a sandbox, the oldest first",
+  request: {
+    params,
+    query: z.object({
+      cursor: z.coerce.number<number>().int().min(0).default(0).openapi({
+        description: "Number of the last event that is known",
+      }),
+      limit: pageLimit,
+    }),
+  },
+  responses: {
+    200: jsonAnswer(pageOf(sandboxEvent).openapi("SandboxEventPage"), "A page of events"),
+    ...problemAnswers("invalid_argument", "not_found"),
+  },
+});
+
+/** `/v1/sandboxes`: their life. */
+export function sandboxRoutes(sandboxes: Sandboxes): OpenAPIHono {
+  return createRouter()
+    .openapi(create, async (context) => {
+      const opened = await sandboxes.create(context.req.valid("json"));
+      return context.json(opened, 201, { location: `/v1/sandboxes/${opened.id}` });
+    })
+    .openapi(list, (context) => context.json(sandboxes.list(context.req.valid("query")), 200))
+    .openapi(get, (context) => context.json(sandboxes.get(context.req.valid("param").id), 200))
+    .openapi(change, (context) => {
+      const { id } = context.req.valid("param");
+      sandboxes.find(id).change(context.req.valid("json"));
+      return context.json(sandboxes.get(id), 200);
+    })
+    .openapi(remove, async (context) => {
+      await sandboxes.remove(context.req.valid("param").id);
+      return context.body(null, 204);
+    })
+    .openapi(pause, (context) => {
+      const { id } = context.req.valid("param");
+      sandboxes.find(id).pause();
+      return context.json(sandboxes.get(id), 200);
+    })
+    .openapi(resume, (context) => {
+      const { id } = context.req.valid("param");
+      sandboxes.find(id).resume();
+      return context.json(sandboxes.get(id), 200);
+    })
+    .openapi(stats, (context) => {
+      const { now, series } = sandboxes.find(context.req.valid("param").id).usage();
+      return context.json({ now, series: [...series] }, 200);
+    })
+    .openapi(events, (context) => {
+      const { cursor, limit } = context.req.valid("query");
+      const page = sandboxes.events(context.req.valid("param").id, cursor, limit);
+      return context.json(page, 200);
+    });
+}

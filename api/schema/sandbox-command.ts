@@ -1,0 +1,148 @@
+import { z } from "@hono/zod-openapi";
+import { environment, momentUs, pageLimit, pageOf } from "./common.ts";
+import { limits } from "./limits.ts";
+import { sandboxPath, sandboxUser } from "./sandbox.ts";
+
+export const commandId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
+
+const text = z
+  .string()
+  .max(131_072)
+  .regex(/^[^\0]*$/, { error: "expected no NUL character" });
+
+export const terminalSize = z
+  .object({
+    cols: z.number().int().min(1).max(1000),
+    rows: z.number().int().min(1).max(1000),
+  })
+  .openapi("TerminalSize");
+
+/** What is to be run in a sandbox. */
+export const commandSpec = z
+  .object({
+    command: text.min(1).optional().openapi({
+      description: "A line for /bin/sh; or give args",
+      example: "echo hello",
+    }),
+    args: z.array(text).min(1).max(1024).optional().openapi({
+      description: "A program and its arguments, which no shell looks at",
+    }),
+    env: environment.default({}).openapi({ description: "Added to the sandbox's environment" }),
+    cwd: sandboxPath.optional(),
+    user: sandboxUser.optional(),
+    tag: z.string().min(1).max(64).optional().openapi({ description: "A name to find it by" }),
+    terminal: terminalSize.optional().openapi({
+      description: "Gives it a terminal of this size; its output is one stream, pty",
+    }),
+    stdin: text.optional().openapi({ description: "All of its input" }),
+    hasStdin: z.boolean().default(false).openapi({
+      description: "Whether input will follow by requests of its own",
+    }),
+    timeoutMs: z
+      .number()
+      .int()
+      .min(1)
+      .max(7 * 86_400_000)
+      .optional()
+      .openapi({
+        description:
+          "After this time the command is killed with all of its session, and not the sandbox",
+      }),
+    background: z.boolean().default(false).openapi({
+      description: "Answers as soon as it has started; it goes on beyond the request",
+    }),
+    killOnDisconnect: z.boolean().default(false).openapi({
+      description: "Kills it when whoever waits for it goes away",
+    }),
+    outputBytes: limits.outputBytes,
+  })
+  .strict()
+  .refine((spec) => (spec.command === undefined) !== (spec.args === undefined), {
+    error: "expected either command or args",
+  })
+  .openapi("CommandSpec");
+
+export type CommandSpec = z.infer<typeof commandSpec>;
+
+/** A command of a sandbox, running or ended. */
+export const sandboxCommand = z
+  .object({
+    id: commandId,
+    sandboxId: z.uuid(),
+    pid: z.number().int().openapi({ description: "Number of the process inside" }),
+    args: z.array(z.string()),
+    cwd: z.string().optional(),
+    user: z.string().optional(),
+    tag: z.string().optional(),
+    hasTerminal: z.boolean(),
+    startedAtUs: momentUs,
+    endedAtUs: momentUs.optional(),
+    exitCode: z
+      .number()
+      .int()
+      .optional()
+      .openapi({ description: "128 + n where signal n ended it" }),
+    signal: z
+      .string()
+      .optional()
+      .openapi({ description: "Name of the signal that ended it", example: "SIGKILL" }),
+    reason: z.string().optional().openapi({
+      description: "exited, signaled, timeout, or why its sandbox ended",
+    }),
+  })
+  .openapi("SandboxCommand");
+
+export type SandboxCommand = z.infer<typeof sandboxCommand>;
+
+export const commandPage = pageOf(sandboxCommand).openapi("SandboxCommandPage");
+
+export const commandFilter = z.object({
+  cursor: commandId.optional().openapi({ description: "The `next` of the page before" }),
+  limit: pageLimit,
+});
+
+const output = z.object({
+  text: z.string(),
+  encoding: z.enum(["utf8", "base64"]),
+  truncated: z.boolean().openapi({ description: "Whether more was written than is kept" }),
+});
+
+/** A command that has ended, with what it wrote. */
+export const commandResult = sandboxCommand
+  .extend({
+    stdout: output.openapi({ description: "What it wrote; of a terminal, all of it" }),
+    stderr: output.openapi({ description: "What it wrote to standard error" }),
+  })
+  .openapi("SandboxCommandResult");
+
+export type CommandResult = z.infer<typeof commandResult>;
+
+/** What a follower of a command is told. */
+export const commandEvent = z
+  .discriminatedUnion("type", [
+    z.object({ type: z.literal("started"), command: sandboxCommand }),
+    z.object({
+      type: z.literal("output"),
+      stream: z.enum(["stdout", "stderr", "pty"]),
+      text: z.string(),
+      encoding: z.enum(["utf8", "base64"]),
+    }),
+    z.object({ type: z.literal("dropped"), bytes: z.number().int() }),
+    z.object({ type: z.literal("exit"), command: sandboxCommand }),
+    z.object({ type: z.literal("gone"), message: z.string() }),
+  ])
+  .openapi("SandboxCommandEvent");
+
+export type CommandEvent = z.infer<typeof commandEvent>;
+
+export const signalRequest = z
+  .object({
+    signal: z
+      .string()
+      .regex(/^(?:SIG)?[A-Z][A-Z0-9+]{1,9}$/, { error: "expected the name of a signal" })
+      .openapi({
+        description: "Goes to the command and to all of its session",
+        example: "SIGTERM",
+      }),
+  })
+  .strict();

@@ -1,0 +1,176 @@
+import { z } from "@hono/zod-openapi";
+import { environment, momentUs, pageLimit, pageOf } from "./common.ts";
+import { limits } from "./limits.ts";
+
+export const sandboxId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
+
+/** An account inside a sandbox, by name or number. */
+export const sandboxUser = z
+  .string()
+  .regex(/^[a-z_0-9][a-z0-9_-]{0,31}$/, { error: "expected the name or number of an account" })
+  .openapi({ description: "Account inside, by name or number", example: "runlet" });
+
+export const sandboxPath = z
+  .string()
+  .min(1)
+  .max(4096)
+  .regex(/^[^\0]*$/, { error: "expected no NUL character" })
+  .openapi({
+    description:
+      "Path inside; a relative one begins at the working directory, ~ at the user's home",
+    example: "notes/today.txt",
+  });
+
+const metadata = z
+  .record(
+    z.string().regex(/^[\w.-]{1,64}$/, { error: "expected letters, digits, . _ -" }),
+    z.string().max(1024),
+  )
+  .refine((all) => Object.keys(all).length <= 50, { error: "expected at most 50 entries" })
+  .openapi({ description: "Whatever helps to find it again", example: { session: "42" } });
+
+const durationMs = z
+  .number()
+  .int()
+  .min(1000)
+  .max(7 * 86_400_000);
+
+const settings = {
+  image: z.string().min(1).max(63).default("default").openapi({
+    description: "Image that it starts from; it needs python3",
+  }),
+  env: environment.default({}).openapi({ description: "Environment of all that is run in it" }),
+  user: sandboxUser.default("runlet"),
+  cwd: sandboxPath.optional().openapi({
+    description:
+      "Directory that commands run in and relative paths begin at; the user's home by default",
+  }),
+  timeoutMs: durationMs.default(300_000).openapi({
+    description: "How long it may stay open, milliseconds; may be set anew while it is open",
+  }),
+  idleTimeoutMs: durationMs.optional().openapi({
+    description:
+      "How long it may stay without a running command that somebody waits for, a byte moved or a terminal, milliseconds",
+  }),
+  onTimeout: z.enum(["kill", "pause"]).default("kill").openapi({
+    description: "What either timeout does; a paused sandbox stays until it is deleted",
+  }),
+  autoResume: z.boolean().default(false).openapi({
+    description: "Whether a request that needs a paused sandbox resumes it",
+  }),
+  memoryBytes: limits.memoryBytes.default(512 * 1024 * 1024),
+  cpus: limits.cpus,
+  pids: limits.pids.default(512),
+  tmpBytes: limits.tmpBytes,
+};
+
+/** What a sandbox is opened with. */
+export const sandboxSpec = z
+  .object({ ...settings, metadata: metadata.default({}) })
+  .strict()
+  .openapi("SandboxSpec");
+
+export type SandboxSpec = z.infer<typeof sandboxSpec>;
+
+export const sandboxState = z.enum(["running", "paused", "ended"]).openapi({
+  description: "Ended ones stay on record",
+});
+
+export const sandboxEndReason = z
+  .enum(["deleted", "timeout", "idle", "oom", "exited", "lost", "shutdown"])
+  .openapi({ description: "Why it ended" });
+
+/** A sandbox as callers see it. */
+export const sandbox = z
+  .object({
+    id: sandboxId,
+    state: sandboxState,
+    ...z.object(settings).required().shape,
+    cwd: sandboxPath,
+    idleTimeoutMs: durationMs.optional(),
+    metadata,
+    start: z
+      .enum(["pooled", "cold"])
+      .openapi({ description: "Whether it waited started, or had to be started" }),
+    createdAtUs: momentUs,
+    expiresAtUs: momentUs.openapi({
+      description: "When its timeout falls due, microseconds since the epoch",
+    }),
+    endedAtUs: momentUs.optional(),
+    endReason: sandboxEndReason.optional(),
+  })
+  .openapi("Sandbox");
+
+export type SandboxView = z.infer<typeof sandbox>;
+export type SandboxState = z.infer<typeof sandboxState>;
+export type SandboxEndReason = z.infer<typeof sandboxEndReason>;
+
+export const sandboxPage = pageOf(sandbox).openapi("SandboxPage");
+
+export const sandboxFilter = z.object({
+  state: sandboxState.optional(),
+  metadata: z
+    .string()
+    .max(4096)
+    .transform((text) => Object.fromEntries(new URLSearchParams(text)))
+    .optional()
+    .openapi({
+      type: "string",
+      description: "Form-encoded pairs that must be in the metadata",
+      example: "session=42",
+    }),
+  cursor: sandboxId.optional().openapi({ description: "The `next` of the page before" }),
+  limit: pageLimit,
+});
+
+/** What may be changed while it is open. */
+export const sandboxChange = z
+  .object({
+    timeoutMs: durationMs.optional().openapi({ description: "From now on, milliseconds" }),
+    idleTimeoutMs: durationMs.nullable().optional().openapi({ description: "Null takes it away" }),
+    metadata: metadata.optional(),
+  })
+  .strict()
+  .openapi("SandboxChange");
+
+export type SandboxChange = z.infer<typeof sandboxChange>;
+
+export const sandboxUsage = z
+  .object({
+    atUs: momentUs,
+    cpuUs: z
+      .number()
+      .int()
+      .openapi({ description: "Processor time since it was started, microseconds" }),
+    memoryBytes: z
+      .number()
+      .int()
+      .openapi({ description: "Memory of all that is inside, with the sandbox's own" }),
+    pids: z
+      .number()
+      .int()
+      .openapi({ description: "Processes and threads of the host that it is made of" }),
+  })
+  .openapi("SandboxUsage");
+
+export const sandboxStats = z
+  .object({
+    now: sandboxUsage,
+    series: z
+      .array(sandboxUsage)
+      .openapi({ description: "One sample every five seconds, of the last five minutes" }),
+  })
+  .openapi("SandboxStats");
+
+export type SandboxUsage = z.infer<typeof sandboxUsage>;
+
+export const sandboxEvent = z
+  .object({
+    seq: z.number().int().openapi({ description: "Number of the event; later ones are greater" }),
+    type: z.enum(["created", "changed", "paused", "resumed", "ended"]),
+    atUs: momentUs,
+    detail: z.string().optional(),
+  })
+  .openapi("SandboxEvent");
+
+export type SandboxEvent = z.infer<typeof sandboxEvent>;

@@ -1,0 +1,222 @@
+import type { Duplex } from "node:stream";
+import { z } from "zod";
+import { type ContainerLimits, containerSpec } from "../../container/container-spec.ts";
+import { Freezer } from "../../container/freezer.ts";
+import type { Init } from "../../container/init.ts";
+import { untilAborted } from "../../deadline.ts";
+import { RunletError } from "../../errors.ts";
+import type { Image } from "../../image/image.ts";
+import type { Machine } from "../../machine.ts";
+import { withAgentRights, withWritableRoot } from "../../oci/spec-options.ts";
+import { agentArgs } from "../program.ts";
+import { AgentFiles } from "./agent-files.ts";
+import { AgentLink } from "./agent-link.ts";
+import { connectPort } from "./port-connection.ts";
+import { ProcessView } from "./process-view.ts";
+
+export interface AgentOptions {
+  image: Image;
+  /** Size of /tmp. */
+  tmpBytes: number;
+  /** Directory of the host for what is written over the image. */
+  overlayDirectory: string;
+}
+
+/** What a sandbox in stock may use; its taker's own limits come with it. */
+const agentLimits = { memoryBytes: 512 * 1024 * 1024, pids: 1024 } as const;
+
+/** What processes and file operations that say nothing else are done with. */
+export interface AgentSettings {
+  env: Readonly<Record<string, string>>;
+  /** Name or number; an account of the image unless it is a number. */
+  user: string;
+  cwd?: string | undefined;
+}
+
+export interface SpawnOptions {
+  args: readonly string[];
+  env?: Readonly<Record<string, string>> | undefined;
+  cwd?: string | undefined;
+  user?: string | undefined;
+  tag?: string | undefined;
+  /** Gives the process a terminal of this size instead of pipes. */
+  pty?: { cols: number; rows: number } | undefined;
+  /** Whether input will come; without it the process reads from /dev/null. */
+  stdin?: boolean | undefined;
+  /** Whether the one who starts it is told of its end alone. A muted viewer never holds the process back. */
+  muted?: boolean | undefined;
+}
+
+const configured = z.object({ user: z.string(), home: z.string(), cwd: z.string() });
+const disk = z.object({ totalBytes: z.number(), freeBytes: z.number() });
+const processList = z.object({
+  processes: z.array(
+    z.object({
+      pid: z.int().positive(),
+      tag: z.string().nullish(),
+      args: z.array(z.string()),
+      cwd: z.string(),
+      user: z.string(),
+      hasTerminal: z.boolean(),
+      startedAtMs: z.number(),
+    }),
+  ),
+});
+
+/** A process of a sandbox as its agent lists it. */
+export type AgentProcess = z.infer<typeof processList>["processes"][number];
+
+/**
+ * A container with Runlet's agent as its first process. Any number of things may be asked of it at once; when it
+ * ends, so does the sandbox, and all that is open fails with `unavailable`.
+ */
+export class Agent implements AsyncDisposable {
+  readonly init: Init;
+  readonly files: AgentFiles;
+  readonly #link: AgentLink;
+  readonly #freezer: Freezer;
+
+  private constructor(init: Init, link: AgentLink) {
+    this.init = init;
+    this.#link = link;
+    this.files = new AgentFiles(link);
+    this.#freezer = new Freezer(init);
+  }
+
+  /** Starts the container; the agent may still be coming up when this returns. */
+  static async start(machine: Machine, options: AgentOptions): Promise<Agent> {
+    const { image, tmpBytes, overlayDirectory } = options;
+    await using stack = new AsyncDisposableStack();
+    const spec = containerSpec({
+      image,
+      tmpBytes,
+      args: agentArgs(),
+      cwd: "/",
+      mounts: [withWritableRoot(overlayDirectory), withAgentRights],
+    });
+    const init = stack.use(
+      machine.container(spec, {
+        stdio: { kind: "pipe", stdout: true, stderr: true },
+        channel: true,
+        limits: agentLimits,
+      }),
+    );
+    await init.create();
+    await init.start();
+    if (init.channel === undefined) throw new Error("A started agent has no channel");
+    const agent = new Agent(init, new AgentLink(init.channel));
+    stack.move();
+    return agent;
+  }
+
+  get isAlive(): boolean {
+    return this.init.exit === undefined && !this.init.isCondemned && !this.#link.isClosed;
+  }
+
+  /** Waits until the agent has come up. @throws `unavailable` if it ends first, the signal's reason. */
+  async ready(signal?: AbortSignal): Promise<void> {
+    if (await untilAborted(this.#link.hello, signal)) return;
+    const exit = await this.init.wait(signal);
+    throw new RunletError(
+      "unavailable",
+      `Cannot use sandbox ${this.init.id}: its agent ended with ${exit.message ?? `code ${exit.code}`}. ` +
+        "An image for sandboxes needs python3",
+    );
+  }
+
+  get isFrozen(): boolean {
+    return this.#freezer.isFrozen;
+  }
+
+  freeze(): void {
+    if (this.isAlive) this.#freezer.freeze();
+  }
+
+  thaw(): void {
+    this.#freezer.thaw();
+  }
+
+  /** Sets what the sandbox may use from now on. @throws `unavailable` if the system refuses. */
+  limit({ memoryBytes, cpus, pids }: Omit<ContainerLimits, "tmpBytes">): void {
+    this.init.limit({ memoryBytes, cpus, pids });
+  }
+
+  /** Sets what is done with what; makes the user's home and the working directory where they are missing. */
+  async configure(
+    settings: AgentSettings,
+    signal?: AbortSignal,
+  ): Promise<z.infer<typeof configured>> {
+    return configured.parse(await this.#ask("set up the sandbox", "configure", settings, signal));
+  }
+
+  /** Starts a process; it goes on when nobody looks any more. */
+  async spawn(
+    options: SpawnOptions,
+    signal?: AbortSignal,
+  ): Promise<ProcessView & { pid: number; startedAtMs: number }> {
+    return await ProcessView.open(this.#link, "spawn", options, signal);
+  }
+
+  /** Looks at a process that was started here: what it has written, as far as it is kept, and what it goes on to. */
+  async attach(
+    pid: number,
+    options: { fromStart?: boolean; muted?: boolean } = {},
+    signal?: AbortSignal,
+  ): Promise<ProcessView & { pid: number; startedAtMs: number }> {
+    return await ProcessView.open(this.#link, "attach", { pid, ...options }, signal);
+  }
+
+  /** Feeds a process, as fast as it takes it. */
+  async writeInput(pid: number, body: Uint8Array, signal?: AbortSignal): Promise<void> {
+    const call = this.#link.open("input", { pid }, { what: `feed process ${pid}` });
+    await call.write(body, signal);
+    call.end();
+    await untilAborted(call.result, signal);
+  }
+
+  async closeInput(pid: number, signal?: AbortSignal): Promise<void> {
+    await this.#ask(`close the input of process ${pid}`, "closeInput", { pid }, signal);
+  }
+
+  /** Sends a signal to a process and to all of its session. */
+  async signal(pid: number, signalNumber: number, signal?: AbortSignal): Promise<void> {
+    await this.#ask(`signal process ${pid}`, "signal", { pid, signal: signalNumber }, signal);
+  }
+
+  async resize(
+    pid: number,
+    size: { cols: number; rows: number },
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#ask(`resize the terminal of process ${pid}`, "resize", { pid, ...size }, signal);
+  }
+
+  /** The processes that were started here and still run. */
+  async processes(signal?: AbortSignal): Promise<AgentProcess[]> {
+    return processList.parse(await this.#ask("list processes", "processes", {}, signal)).processes;
+  }
+
+  /** How much may be written, and how much of it still. */
+  async disk(signal?: AbortSignal): Promise<z.infer<typeof disk>> {
+    return disk.parse(await this.#ask("ask for free space", "disk", {}, signal));
+  }
+
+  /** Connects to a port on which something inside listens. @throws `unavailable` if nothing does. */
+  async connect(port: number, signal?: AbortSignal): Promise<Duplex> {
+    return await connectPort(this.#link, port, signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#link.close();
+    await this.init[Symbol.asyncDispose]();
+  }
+
+  async #ask(
+    what: string,
+    op: string,
+    args: object,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    return await untilAborted(this.#link.open(op, args, { what }).result, signal);
+  }
+}

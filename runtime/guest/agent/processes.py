@@ -1,0 +1,196 @@
+"""The processes of the sandbox: started, found, signalled and reaped."""
+
+import fcntl
+import os
+import signal
+import struct
+import termios
+from collections import OrderedDict
+
+from .call import Refusal
+from .process import Process
+from .users import ROOT
+
+MAX_RUNNING = 1024
+# Those that have ended may still be asked for.
+MAX_ENDED = 64
+# Python ignores some of these, and what is ignored stays so in what is started.
+RESET_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Processes:
+    def __init__(self, loop, identity):
+        self._loop = loop
+        self._identity = identity
+        self._running = {}
+        self._ended = OrderedDict()
+
+    def find(self, pid):
+        process = self._running.get(pid) or self._ended.get(pid)
+        if process is None:
+            raise Refusal("ESRCH", "there is no process %s that was started here" % pid)
+        return process
+
+    def list(self):
+        return [process.fields() for process in self._running.values()]
+
+    def spawn(self, call, user, env, cwd):
+        """Starts a process and shows its output with the call, whose answer is how the process ended."""
+        args = call.args
+        if len(self._running) >= MAX_RUNNING:
+            raise Refusal("EAGAIN", "%d processes that were started here still run" % MAX_RUNNING)
+        process = Process(self._loop, call, user, cwd)
+        program = self._find_program(args["args"][0], user, env.get("PATH", ""), cwd)
+        streams = Streams(args, user, self._identity)
+        try:
+            process.pid = self._start(program, args["args"], env, cwd, user, streams.actions)
+        except BaseException:
+            streams.close_ours()
+            raise
+        finally:
+            streams.close_theirs()
+        for fd, stream in streams.outputs:
+            process.add_reader(fd, stream)
+        if streams.input is not None:
+            process.set_input(streams.input)
+        self._running[process.pid] = process
+        call.event({"pid": process.pid, "startedAtMs": process.started_at_ms})
+        if streams.input is not None:
+            process.take_input(call)
+            call.on_end = process.end_input
+        is_muted = args.get("muted", False)
+        process.show(call, not is_muted, True, is_muted)
+
+    def _find_program(self, name, user, path, cwd):
+        """Where a program stands that the user may run; relative to the directory that it is to run in."""
+        self._identity.become(user)
+        try:
+            os.stat(cwd)
+        except OSError as error:
+            raise Refusal("ENOENT", "cannot run in directory %s: %s" % (cwd, error.strerror.lower()))
+        places = [name] if "/" in name else [os.path.join(at or ".", name) for at in path.split(":")]
+        for place in places:
+            at = os.path.join(cwd, place)
+            if os.path.isfile(at) and os.access(at, os.X_OK, effective_ids=True):
+                return at
+        raise Refusal("ENOENT", "there is no program %s that %s may run" % (name, user.name))
+
+    def _start(self, program, args, env, cwd, user, actions):
+        def work():
+            os.chdir(cwd)
+            try:
+                return os.posix_spawn(
+                    program, args, env, file_actions=actions, setsid=True, setsigdef=RESET_SIGNALS, setsigmask=()
+                )
+            finally:
+                os.chdir("/")
+
+        return self._identity.lend(user, work)
+
+    def signal(self, pid, number):
+        """Sends a signal to all that a process has started and that has not left its session."""
+        process = self.find(pid)
+        if process.exit is not None:
+            raise Refusal("ESRCH", "process %d has ended" % pid)
+        self._identity.become(ROOT)
+        for member in session_members(pid):
+            try:
+                os.kill(member, number)
+            except ProcessLookupError:
+                pass
+
+    def reap(self):
+        """Takes note of all that have ended, those too whom nobody else waits for."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            process = self._running.pop(pid, None)
+            if process is None:
+                continue
+            process.ended(status)
+            self._ended.pop(pid, None)
+            self._ended[pid] = process
+            if len(self._ended) > MAX_ENDED:
+                self._ended.popitem(last=False)
+
+
+class Streams:
+    """The ends of what a process reads and writes, and what it is to do with its own."""
+
+    def __init__(self, args, user, identity):
+        self.actions = []
+        self.outputs = []
+        self.input = None
+        self._theirs = []
+        self._ours = []
+        try:
+            if "pty" in args:
+                self._open_terminal(args["pty"], user, identity)
+            else:
+                self._open_pipes(args.get("stdin"))
+        except BaseException:
+            self.close_ours()
+            self.close_theirs()
+            raise
+
+    def _open_terminal(self, size, user, identity):
+        identity.become(ROOT)
+        ours, theirs = os.openpty()
+        self._ours.append(ours)
+        self._theirs.append(theirs)
+        fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", size["rows"], size["cols"], 0, 0))
+        name = os.ttyname(theirs)
+        os.chown(name, user.uid, -1)
+        self.input = ours
+        self.outputs.append((ours, "pty"))
+        # Opened by one that leads its session, the terminal becomes that session's.
+        self.actions = [
+            (os.POSIX_SPAWN_OPEN, 0, name, os.O_RDWR, 0),
+            (os.POSIX_SPAWN_DUP2, 0, 1),
+            (os.POSIX_SPAWN_DUP2, 0, 2),
+        ]
+
+    def _open_pipes(self, has_input):
+        if has_input:
+            theirs, self.input = os.pipe()
+            self._theirs.append(theirs)
+            self._ours.append(self.input)
+            self.actions.append((os.POSIX_SPAWN_DUP2, theirs, 0))
+        else:
+            self.actions.append((os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0))
+        for number, stream in ((1, "stdout"), (2, "stderr")):
+            ours, theirs = os.pipe()
+            self._theirs.append(theirs)
+            self._ours.append(ours)
+            self.outputs.append((ours, stream))
+            self.actions.append((os.POSIX_SPAWN_DUP2, theirs, number))
+
+    def close_theirs(self):
+        for fd in self._theirs:
+            os.close(fd)
+        self._theirs.clear()
+
+    def close_ours(self):
+        for fd in self._ours:
+            os.close(fd)
+        self._ours.clear()
+
+
+def session_members(leader):
+    """The processes of a session, its leader last: it must not make new ones of those that are left."""
+    members = []
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == leader:
+            continue
+        try:
+            with open("/proc/%s/stat" % name, "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader:
+            members.append(int(name))
+    return [*members, leader]

@@ -1,0 +1,93 @@
+"""The agent's end of the channel: frames both ways on one descriptor, without ever waiting for it."""
+
+import json
+import os
+import sys
+from collections import deque
+
+CHANNEL = 3
+BROKEN_PROTOCOL_EXIT_CODE = 70
+MAX_FRAME_BYTES = 1024 * 1024
+MAX_HEADER_BYTES = 256 * 1024
+READ_BYTES = 512 * 1024
+# What streams may have waiting here before they pause; answers are always taken.
+MAX_BACKLOG_BYTES = 2 * 1024 * 1024
+
+
+class Wire:
+    def __init__(self, on_full):
+        os.set_inheritable(CHANNEL, False)
+        os.set_blocking(CHANNEL, False)
+        self._incoming = bytearray()
+        self._outgoing = deque()
+        self._on_full = on_full
+        self.backlog = 0
+
+    @property
+    def has_room(self):
+        return self.backlog < MAX_BACKLOG_BYTES
+
+    def receive(self):
+        """The frames that have arrived, as pairs of header and body."""
+        try:
+            chunk = os.read(CHANNEL, READ_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            chunk = b""
+        if not chunk:
+            os._exit(0)
+        incoming = self._incoming
+        incoming += chunk
+        start = 0
+        while len(incoming) - start >= 8:
+            rest = int.from_bytes(incoming[start : start + 4], "big")
+            if rest < 4 or rest > MAX_FRAME_BYTES:
+                give_up("length %d is out of bounds" % rest)
+            if len(incoming) - start < 4 + rest:
+                break
+            head_end = start + 8 + int.from_bytes(incoming[start + 4 : start + 8], "big")
+            end = start + 4 + rest
+            try:
+                header = json.loads(bytes(incoming[start + 8 : head_end])) if head_end <= end else None
+            except ValueError:
+                header = None
+            if not isinstance(header, dict):
+                give_up("header is not a JSON object")
+            yield header, bytes(incoming[head_end:end])
+            start = end
+        del incoming[:start]
+
+    def send(self, header, body=b""):
+        """Queues a frame and writes what the channel takes now."""
+        head = json.dumps(header, separators=(",", ":")).encode("ascii")
+        size = 4 + len(head) + len(body)
+        frame = b"".join((size.to_bytes(4, "big"), len(head).to_bytes(4, "big"), head, body))
+        self._outgoing.append(memoryview(frame))
+        self.backlog += len(frame)
+        if len(self._outgoing) == 1:
+            self.flush()
+
+    def flush(self):
+        """Writes as much as the channel takes."""
+        while self._outgoing:
+            first = self._outgoing[0]
+            try:
+                sent = os.write(CHANNEL, first)
+            except BlockingIOError:
+                self._on_full()
+                return
+            except OSError:
+                os._exit(0)
+            self.backlog -= sent
+            if sent == len(first):
+                self._outgoing.popleft()
+            else:
+                self._outgoing[0] = first[sent:]
+
+
+def give_up(fact):
+    """Ends the sandbox because of a frame that is not of the protocol."""
+    sys.stderr.write("runlet: %s\n" % fact)
+    sys.stderr.flush()
+    os._exit(BROKEN_PROTOCOL_EXIT_CODE)

@@ -1,0 +1,186 @@
+import type Sqlite from "better-sqlite3";
+import type { Database } from "./database.ts";
+
+/** A sandbox as it is on record; times are microseconds since the epoch. */
+export interface SandboxRow {
+  readonly id: string;
+  readonly state: string;
+  /** What it was opened with, as JSON. */
+  readonly spec: string;
+  readonly metadata: string;
+  readonly start: string;
+  readonly createdAtUs: number;
+  readonly expiresAtUs: number;
+  readonly endedAtUs: number | null;
+  readonly endReason: string | null;
+}
+
+/** A command of a sandbox as it is on record. */
+export interface SandboxCommandRow {
+  readonly id: string;
+  readonly sandboxId: string;
+  readonly pid: number;
+  readonly args: string;
+  readonly cwd: string | null;
+  readonly user: string | null;
+  readonly tag: string | null;
+  readonly hasTerminal: 0 | 1;
+  readonly startedAtUs: number;
+  readonly endedAtUs: number | null;
+  readonly exitCode: number | null;
+  readonly signal: string | null;
+  readonly reason: string | null;
+}
+
+/** Something that happened to a sandbox. */
+export interface SandboxEventRow {
+  readonly seq: number;
+  readonly sandboxId: string;
+  readonly type: string;
+  readonly atUs: number;
+  readonly detail: string | null;
+}
+
+export interface SandboxQuery {
+  state?: string | undefined;
+  /** Each of these must be in the metadata as it is. */
+  metadata: Readonly<Record<string, string>>;
+  before: string;
+  limit: number;
+}
+
+const columns = `id, state, spec, metadata, start, created_at_us AS createdAtUs,
+  expires_at_us AS expiresAtUs, ended_at_us AS endedAtUs, end_reason AS endReason`;
+const commandColumns = `id, sandbox_id AS sandboxId, pid, args, cwd, user, tag, has_terminal AS hasTerminal,
+  started_at_us AS startedAtUs, ended_at_us AS endedAtUs, exit_code AS exitCode, signal, reason`;
+
+/** Sandboxes, their commands and what happened to them. */
+export class SandboxStore {
+  readonly #connection: Sqlite.Database;
+  readonly #insert: Sqlite.Statement<[SandboxRow]>;
+  readonly #update: Sqlite.Statement<[object]>;
+  readonly #get: Sqlite.Statement<[string], SandboxRow>;
+  readonly #list: Sqlite.Statement<[object], SandboxRow>;
+  readonly #insertCommand: Sqlite.Statement<[SandboxCommandRow]>;
+  readonly #endCommand: Sqlite.Statement<[object]>;
+  readonly #loseCommands: Sqlite.Statement<[object]>;
+  readonly #command: Sqlite.Statement<[string, string], SandboxCommandRow>;
+  readonly #commands: Sqlite.Statement<[string, string, number], SandboxCommandRow>;
+  readonly #note: Sqlite.Statement<[object]>;
+  readonly #events: Sqlite.Statement<[string, number, number], SandboxEventRow>;
+
+  constructor({ connection }: Database) {
+    this.#connection = connection;
+    this.#insert = connection.prepare(
+      `INSERT INTO sandboxes
+         (id, state, spec, metadata, start, created_at_us, expires_at_us, ended_at_us, end_reason)
+       VALUES
+         (@id, @state, @spec, @metadata, @start, @createdAtUs, @expiresAtUs, @endedAtUs, @endReason)`,
+    );
+    this.#update = connection.prepare(
+      `UPDATE sandboxes SET state = @state, metadata = @metadata, spec = @spec,
+         expires_at_us = @expiresAtUs, ended_at_us = @endedAtUs, end_reason = @endReason
+       WHERE id = @id AND state <> 'ended'`,
+    );
+    this.#get = connection.prepare(`SELECT ${columns} FROM sandboxes WHERE id = ?`);
+    this.#list = connection.prepare(
+      `SELECT ${columns} FROM sandboxes
+       WHERE id < @before AND (@state IS NULL OR state = @state)
+         AND NOT EXISTS (
+           SELECT 1 FROM json_each(@metadata) AS wanted
+           WHERE json_extract(sandboxes.metadata, '$."' || wanted.key || '"') IS NOT wanted.value)
+       ORDER BY id DESC LIMIT @limit`,
+    );
+    this.#insertCommand = connection.prepare(
+      `INSERT INTO sandbox_commands
+         (id, sandbox_id, pid, args, cwd, user, tag, has_terminal, started_at_us, ended_at_us, exit_code, signal, reason)
+       VALUES
+         (@id, @sandboxId, @pid, @args, @cwd, @user, @tag, @hasTerminal, @startedAtUs, @endedAtUs, @exitCode, @signal, @reason)`,
+    );
+    this.#endCommand = connection.prepare(
+      `UPDATE sandbox_commands SET ended_at_us = @endedAtUs, exit_code = @exitCode, signal = @signal, reason = @reason
+       WHERE id = @id AND ended_at_us IS NULL`,
+    );
+    this.#loseCommands = connection.prepare(
+      `UPDATE sandbox_commands SET ended_at_us = @atUs, reason = @reason
+       WHERE sandbox_id = @sandboxId AND ended_at_us IS NULL`,
+    );
+    this.#command = connection.prepare(
+      `SELECT ${commandColumns} FROM sandbox_commands WHERE sandbox_id = ? AND id = ?`,
+    );
+    this.#commands = connection.prepare(
+      `SELECT ${commandColumns} FROM sandbox_commands WHERE sandbox_id = ? AND id < ? ORDER BY id DESC LIMIT ?`,
+    );
+    this.#note = connection.prepare(
+      `INSERT INTO sandbox_events (sandbox_id, type, at_us, detail) VALUES (@sandboxId, @type, @atUs, @detail)`,
+    );
+    this.#events = connection.prepare(
+      `SELECT seq, sandbox_id AS sandboxId, type, at_us AS atUs, detail FROM sandbox_events
+       WHERE sandbox_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    );
+  }
+
+  /** Writes a new sandbox with its first event. */
+  add(row: SandboxRow): void {
+    this.#connection.transaction(() => {
+      this.#insert.run(row);
+      this.#note.run({ sandboxId: row.id, type: "created", atUs: row.createdAtUs, detail: null });
+    })();
+  }
+
+  /** Writes what has become of a sandbox, and the event that led to it. */
+  change(row: SandboxRow, type: string, atUs: number): void {
+    this.#connection.transaction(() => {
+      if (this.#update.run(row).changes === 0) return;
+      this.#note.run({ sandboxId: row.id, type, atUs, detail: row.endReason });
+      if (row.state !== "ended") return;
+      this.#loseCommands.run({ sandboxId: row.id, atUs, reason: row.endReason });
+    })();
+  }
+
+  get(id: string): SandboxRow | undefined {
+    return this.#get.get(id);
+  }
+
+  /** The newest first. */
+  list({ state, metadata, before, limit }: SandboxQuery): SandboxRow[] {
+    const wanted = JSON.stringify(metadata);
+    return this.#list.all({ state: state ?? null, metadata: wanted, before, limit });
+  }
+
+  addCommand(row: SandboxCommandRow): void {
+    this.#insertCommand.run(row);
+  }
+
+  endCommand(
+    end: Pick<SandboxCommandRow, "id" | "endedAtUs" | "exitCode" | "signal" | "reason">,
+  ): void {
+    this.#endCommand.run(end);
+  }
+
+  command(sandboxId: string, id: string): SandboxCommandRow | undefined {
+    return this.#command.get(sandboxId, id);
+  }
+
+  /** The newest first. */
+  commands(sandboxId: string, before: string, limit: number): SandboxCommandRow[] {
+    return this.#commands.all(sandboxId, before, limit);
+  }
+
+  events(sandboxId: string, after: number, limit: number): SandboxEventRow[] {
+    return this.#events.all(sandboxId, after, limit);
+  }
+
+  /** Marks what an earlier run left as lost; answers how many sandboxes that were. */
+  markLost(atUs: number): number {
+    return this.#connection.transaction((): number => {
+      const rows = this.#connection
+        .prepare<[], SandboxRow>(`SELECT ${columns} FROM sandboxes WHERE state <> 'ended'`)
+        .all();
+      for (const row of rows) {
+        this.change({ ...row, state: "ended", endedAtUs: atUs, endReason: "lost" }, "ended", atUs);
+      }
+      return rows.length;
+    })();
+  }
+}
