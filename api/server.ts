@@ -60,7 +60,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const closed = listener.close();
     for (const each of dispatchers) each.stop();
     await drain({ invocations, dispatchers }, config.shutdownTimeoutMs);
-    await services.sandboxes.endAll("shutdown");
+    await services.sandboxes.close();
     feed[Symbol.dispose]();
     await within(closed, "send the last answers", lastAnswersMs).catch(() => listener.cut());
     await closed;

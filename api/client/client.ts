@@ -6,6 +6,9 @@ import { FunctionMethods } from "./functions.ts";
 import { ImageMethods } from "./images.ts";
 import { InvocationMethods } from "./invocations.ts";
 import { joined } from "./methods.ts";
+import { SandboxCommandMethods } from "./sandbox-commands.ts";
+import { SandboxFileMethods } from "./sandbox-files.ts";
+import { SandboxMethods } from "./sandboxes.ts";
 import { ScheduleMethods } from "./schedules.ts";
 import { SecretMethods } from "./secrets.ts";
 
@@ -22,4 +25,7 @@ export class Client extends joined(
   ScheduleMethods,
   SecretMethods,
   ImageMethods,
+  SandboxMethods,
+  SandboxCommandMethods,
+  SandboxFileMethods,
 ) {}

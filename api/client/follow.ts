@@ -1,5 +1,5 @@
-import type { FollowEvent } from "../schema/follow.ts";
 import type { Connection } from "./connection.ts";
+import type { SendOptions } from "./send.ts";
 import { linesOf } from "./lines.ts";
 
 export interface FollowOptions {
@@ -9,20 +9,21 @@ export interface FollowOptions {
 }
 
 /** What a path that is followed tells, as it comes. @throws ApiError or ConnectionError. */
-export async function* follow(
+export async function* follow<Event>(
   connection: Connection,
   path: string,
   options: FollowOptions,
-): AsyncGenerator<FollowEvent> {
+  request: SendOptions = { method: "GET" },
+): AsyncGenerator<Event> {
   const { signal, onOpen = () => {} } = options;
-  const response = await connection.send(path, { method: "GET", signal });
+  const response = await connection.send(path, { ...request, signal });
   onOpen();
   const lines = linesOf(response.body);
   try {
     for (;;) {
       const line = await connection.body(lines.next());
       if (line.done) return;
-      if (line.value.startsWith("data: ")) yield JSON.parse(line.value.slice(6)) as FollowEvent;
+      if (line.value.startsWith("data: ")) yield JSON.parse(line.value.slice(6)) as Event;
     }
   } catch (error) {
     signal?.throwIfAborted();

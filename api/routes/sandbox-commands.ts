@@ -38,6 +38,12 @@ const run = createRoute({
     "it asked for that with `killOnDisconnect`.",
   request: {
     params,
+    headers: z.object({
+      accept: z.string().max(256).optional().openapi({
+        description: "`text/event-stream` asks for all of it as it comes",
+        example: "text/event-stream",
+      }),
+    }),
     body: { content: { "application/json": { schema: commandSpec } }, required: true },
   },
   responses: {
@@ -172,7 +178,7 @@ export function sandboxCommandRoutes(sandboxes: Sandboxes, commands: Commands): 
         const { command } = await commands.start(id, spec);
         return context.json(command, 201);
       }
-      if (!(context.req.header("accept") ?? "").includes("text/event-stream")) {
+      if (!(context.req.valid("header").accept ?? "").includes("text/event-stream")) {
         return context.json(await commands.run(id, spec, context.req.raw.signal), 200);
       }
       const started = await commands.start(id, spec);
@@ -181,8 +187,8 @@ export function sandboxCommandRoutes(sandboxes: Sandboxes, commands: Commands): 
       return eventStream(new CommandFollower(started, activity, leave));
     })
     .openapi(list, (context) => {
-      const { cursor, limit } = context.req.valid("query");
-      return context.json(commands.list(context.req.valid("param").id, cursor, limit), 200);
+      const { before, limit } = context.req.valid("query");
+      return context.json(commands.list(context.req.valid("param").id, before, limit), 200);
     })
     .openapi(get, (context) => {
       const { id, commandId: of } = context.req.valid("param");

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Sandboxes } from "../domain/sandboxes/sandboxes.ts";
 import { sandboxId } from "../schema/sandbox.ts";
@@ -22,11 +23,12 @@ const tags = ["sandbox files"];
 const problems = problemAnswers(
   "invalid_argument",
   "not_found",
+  "already_exists",
   "failed_precondition",
   "permission_denied",
   "resource_exhausted",
 );
-const bytes = { "application/octet-stream": { schema: z.unknown(), example: "The bytes" } };
+const anyBytes = { "application/octet-stream": { schema: z.unknown(), example: "The bytes" } };
 
 const read = createRoute({
   method: "get",
@@ -45,8 +47,8 @@ const read = createRoute({
     }),
   },
   responses: {
-    200: { description: "The file", content: bytes },
-    206: { description: "The range", content: bytes },
+    200: { description: "The file", content: anyBytes },
+    206: { description: "The range", content: anyBytes },
     416: { description: "The range begins behind the end of the file" },
     ...problems,
   },
@@ -58,7 +60,7 @@ const write = createRoute({
   operationId: "writeFile",
   tags,
   summary: "Write a file; it stands there once it is whole",
-  request: { params, query: writeQuery, body: { content: bytes, required: true } },
+  request: { params, query: writeQuery, body: { content: anyBytes, required: true } },
   responses: { 200: jsonAnswer(writtenFile, "The file stands"), ...problems },
 });
 
@@ -134,8 +136,8 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
               async () => (await files.read(path, { user, length: 0 })).sizeBytes,
             );
       if (range === "unsatisfiable") return new Response(null, { status: 416 });
-      const busy = sandbox.activity.begin();
       const file = await files.read(path, { user, ...range });
+      const busy = sandbox.activity.begin();
       const end =
         range === undefined ? file.sizeBytes : Math.min(file.sizeBytes, range.start + range.length);
       const headers: Record<string, string> = {
@@ -145,21 +147,23 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
         "last-modified": new Date(file.modifiedAtMs).toUTCString(),
       };
       if (range) headers["content-range"] = `bytes ${range.start}-${end - 1}/${file.sizeBytes}`;
-      const body = file.body.pipeThrough(
-        new TransformStream({ flush: () => busy[Symbol.dispose]() }),
-      );
+      const body = fileBody(file.body, context.env, busy);
       return new Response(body, { status: range ? 206 : 200, headers });
     })
     .openapi(write, async (context) => {
       const sandbox = sandboxes.find(context.req.valid("param").id);
       const { path, user, mode, parents } = context.req.valid("query");
       using _busy = sandbox.activity.begin();
-      const content = context.env.incoming as AsyncIterable<Uint8Array>;
+      const { incoming } = context.env;
+      const content = incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
       const options = { user, mode, makeParents: parents };
-      const written = await sandbox
-        .use()
-        .files.write(path, content, options, context.req.raw.signal);
-      return context.json(written, 200);
+      try {
+        const { files } = sandbox.use();
+        return context.json(await files.write(path, content, options, context.req.raw.signal), 200);
+      } catch (error) {
+        await passOver(incoming);
+        throw error;
+      }
     })
     .openapi(remove, async (context) => {
       const { path, ...options } = context.req.valid("query");
@@ -205,4 +209,40 @@ async function rangeOf(
   const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === "" || last === "" ? size : Math.min(size, Number(last) + 1);
   return start >= size || end <= start ? "unsatisfiable" : { start, length: end - start };
+}
+
+/** The bytes of a file as a response's body; a failure in its middle ends the connection before its end. */
+function fileBody(
+  bytes: ReadableStream<Uint8Array>,
+  { outgoing }: NodeEnv["Bindings"],
+  busy: Disposable,
+): ReadableStream<Uint8Array> {
+  const reader = bytes.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await reader.read().catch(() => "failed" as const);
+        if (next !== "failed" && !next.done) return controller.enqueue(next.value);
+        busy[Symbol.dispose]();
+        if (next === "failed") outgoing.socket?.destroySoon();
+        else controller.close();
+      },
+      cancel: async () => {
+        busy[Symbol.dispose]();
+        await reader.cancel();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** How much of a body that nobody wants any more is read all the same, so that its sender gets to the answer. */
+const maxPassedOverBytes = 64 * 1024 * 1024;
+
+async function passOver(incoming: IncomingMessage): Promise<void> {
+  let passedBytes = 0;
+  for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
+    passedBytes += chunk.byteLength;
+    if (passedBytes > maxPassedOverBytes) return;
+  }
 }

@@ -1,10 +1,10 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Sandboxes } from "../domain/sandboxes/sandboxes.ts";
-import { pageLimit, pageOf } from "../schema/common.ts";
 import {
   sandbox,
   sandboxChange,
-  sandboxEvent,
+  sandboxEventFilter,
+  sandboxEventPage,
   sandboxFilter,
   sandboxId,
   sandboxPage,
@@ -135,15 +135,10 @@ const events = createRoute({
   summary: "List what has happened to a sandbox, the oldest first",
   request: {
     params,
-    query: z.object({
-      cursor: z.coerce.number<number>().int().min(0).default(0).openapi({
-        description: "Number of the last event that is known",
-      }),
-      limit: pageLimit,
-    }),
+    query: sandboxEventFilter,
   },
   responses: {
-    200: jsonAnswer(pageOf(sandboxEvent).openapi("SandboxEventPage"), "A page of events"),
+    200: jsonAnswer(sandboxEventPage, "A page of events"),
     ...problemAnswers("invalid_argument", "not_found"),
   },
 });
@@ -181,8 +176,8 @@ export function sandboxRoutes(sandboxes: Sandboxes): OpenAPIHono {
       return context.json({ now, series: [...series] }, 200);
     })
     .openapi(events, (context) => {
-      const { cursor, limit } = context.req.valid("query");
-      const page = sandboxes.events(context.req.valid("param").id, cursor, limit);
+      const { after, limit } = context.req.valid("query");
+      const page = sandboxes.events(context.req.valid("param").id, after, limit);
       return context.json(page, 200);
     });
 }

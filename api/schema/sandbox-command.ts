@@ -15,7 +15,7 @@ export const terminalSize = z
     cols: z.number().int().min(1).max(1000),
     rows: z.number().int().min(1).max(1000),
   })
-  .openapi("TerminalSize");
+  .openapi("TerminalSize", { example: { cols: 80, rows: 24 } });
 
 /** What is to be run in a sandbox. */
 export const commandSpec = z
@@ -60,9 +60,22 @@ export const commandSpec = z
   .refine((spec) => (spec.command === undefined) !== (spec.args === undefined), {
     error: "expected either command or args",
   })
-  .openapi("CommandSpec");
+  .openapi("CommandSpec", { example: { command: "echo hello", timeoutMs: 10_000 } });
 
+export type CommandSpecInput = z.input<typeof commandSpec>;
 export type CommandSpec = z.infer<typeof commandSpec>;
+
+const example = {
+  id: "019a3c1e-7a10-7000-9c1d-2b3a4c5d6e7f",
+  sandboxId: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+  pid: 7,
+  args: ["/bin/sh", "-c", "echo hello"],
+  hasTerminal: false,
+  startedAtUs: 1_795_486_875_591_246,
+  endedAtUs: 1_795_486_875_599_117,
+  exitCode: 0,
+  reason: "exited",
+};
 
 /** A command of a sandbox, running or ended. */
 export const sandboxCommand = z
@@ -90,14 +103,18 @@ export const sandboxCommand = z
       description: "exited, signaled, timeout, or why its sandbox ended",
     }),
   })
-  .openapi("SandboxCommand");
+  .openapi("SandboxCommand", { example });
 
 export type SandboxCommand = z.infer<typeof sandboxCommand>;
 
-export const commandPage = pageOf(sandboxCommand).openapi("SandboxCommandPage");
+export const commandPage = pageOf(sandboxCommand).openapi("SandboxCommandPage", {
+  example: { items: [example] },
+});
 
 export const commandFilter = z.object({
-  cursor: commandId.optional().openapi({ description: "The `next` of the page before" }),
+  before: commandId
+    .optional()
+    .openapi({ description: "Those older than this one: the `next` of a page" }),
   limit: pageLimit,
 });
 
@@ -113,7 +130,13 @@ export const commandResult = sandboxCommand
     stdout: output.openapi({ description: "What it wrote; of a terminal, all of it" }),
     stderr: output.openapi({ description: "What it wrote to standard error" }),
   })
-  .openapi("SandboxCommandResult");
+  .openapi("SandboxCommandResult", {
+    example: {
+      ...example,
+      stdout: { text: "hello\n", encoding: "utf8", truncated: false },
+      stderr: { text: "", encoding: "utf8", truncated: false },
+    },
+  });
 
 export type CommandResult = z.infer<typeof commandResult>;
 
@@ -131,7 +154,9 @@ export const commandEvent = z
     z.object({ type: z.literal("exit"), command: sandboxCommand }),
     z.object({ type: z.literal("gone"), message: z.string() }),
   ])
-  .openapi("SandboxCommandEvent");
+  .openapi("SandboxCommandEvent", {
+    example: { type: "output", stream: "stdout", text: "hello\n", encoding: "utf8" },
+  });
 
 export type CommandEvent = z.infer<typeof commandEvent>;
 
@@ -145,4 +170,5 @@ export const signalRequest = z
         example: "SIGTERM",
       }),
   })
-  .strict();
+  .strict()
+  .openapi("SignalRequest", { example: { signal: "SIGTERM" } });

@@ -1,6 +1,16 @@
 import { z } from "@hono/zod-openapi";
 import { sandboxPath, sandboxUser } from "./sandbox.ts";
 
+const example = {
+  path: "notes/today.txt",
+  kind: "file",
+  sizeBytes: 1024,
+  mode: 0o644,
+  uid: 1000,
+  gid: 1000,
+  modifiedAtMs: 1_795_486_306_371,
+} as const;
+
 /** What stands at a path of a sandbox. */
 export const fileEntry = z
   .object({
@@ -15,14 +25,16 @@ export const fileEntry = z
     modifiedAtMs: z.number().int().openapi({ description: "Milliseconds since the epoch" }),
     target: z.string().optional().openapi({ description: "Where a link leads" }),
   })
-  .openapi("FileEntry");
+  .openapi("FileEntry", { example });
+
+export type FileEntry = z.infer<typeof fileEntry>;
 
 export const fileListing = z
   .object({
     entries: z.array(fileEntry),
     isTruncated: z.boolean().openapi({ description: "Whether there is more than 10,000 entries" }),
   })
-  .openapi("FileListing");
+  .openapi("FileListing", { example: { entries: [example], isTruncated: false } });
 
 const flag = z
   .enum(["true", "false"])
@@ -61,7 +73,8 @@ export const mkdirRequest = z
       .openapi({ description: "Makes missing ones too; one that is there is fine" }),
     mode: octal.optional(),
   })
-  .strict();
+  .strict()
+  .openapi("DirectoryRequest", { example: { path: "notes", parents: true } });
 
 export const moveRequest = z
   .object({
@@ -70,6 +83,11 @@ export const moveRequest = z
     user: sandboxUser.optional(),
     overwrite: z.boolean().default(false),
   })
-  .strict();
+  .strict()
+  .openapi("MoveRequest", { example: { path: "notes", to: "archive" } });
 
-export const writtenFile = z.object({ sizeBytes: z.number().int() }).openapi("WrittenFile");
+export const writtenFile = z
+  .object({ sizeBytes: z.number().int() })
+  .openapi("WrittenFile", { example: { sizeBytes: 1024 } });
+
+export type FileListing = z.infer<typeof fileListing>;

@@ -68,8 +68,11 @@ const settings = {
 export const sandboxSpec = z
   .object({ ...settings, metadata: metadata.default({}) })
   .strict()
-  .openapi("SandboxSpec");
+  .openapi("SandboxSpec", {
+    example: { metadata: { session: "42" }, timeoutMs: 600_000, memoryBytes: 536_870_912 },
+  });
 
+export type SandboxSpecInput = z.input<typeof sandboxSpec>;
 export type SandboxSpec = z.infer<typeof sandboxSpec>;
 
 export const sandboxState = z.enum(["running", "paused", "ended"]).openapi({
@@ -79,6 +82,26 @@ export const sandboxState = z.enum(["running", "paused", "ended"]).openapi({
 export const sandboxEndReason = z
   .enum(["deleted", "timeout", "idle", "oom", "exited", "lost", "shutdown"])
   .openapi({ description: "Why it ended" });
+
+const example = {
+  id: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+  state: "running",
+  image: "default",
+  env: {},
+  user: "runlet",
+  cwd: "/home/runlet",
+  timeoutMs: 600_000,
+  onTimeout: "kill",
+  autoResume: false,
+  memoryBytes: 536_870_912,
+  cpus: 1,
+  pids: 512,
+  tmpBytes: 67_108_864,
+  metadata: { session: "42" },
+  start: "pooled",
+  createdAtUs: 1_795_486_875_567_943,
+  expiresAtUs: 1_795_487_475_567_943,
+} as const;
 
 /** A sandbox as callers see it. */
 export const sandbox = z
@@ -99,13 +122,22 @@ export const sandbox = z
     endedAtUs: momentUs.optional(),
     endReason: sandboxEndReason.optional(),
   })
-  .openapi("Sandbox");
+  .openapi("Sandbox", { example });
 
 export type SandboxView = z.infer<typeof sandbox>;
 export type SandboxState = z.infer<typeof sandboxState>;
 export type SandboxEndReason = z.infer<typeof sandboxEndReason>;
 
-export const sandboxPage = pageOf(sandbox).openapi("SandboxPage");
+export const sandboxPage = pageOf(sandbox).openapi("SandboxPage", {
+  example: { items: [example] },
+});
+
+export const sandboxEventFilter = z.object({
+  after: z.coerce.number<number>().int().min(0).default(0).openapi({
+    description: "Those later than this one: the `next` of a page",
+  }),
+  limit: pageLimit,
+});
 
 export const sandboxFilter = z.object({
   state: sandboxState.optional(),
@@ -119,9 +151,13 @@ export const sandboxFilter = z.object({
       description: "Form-encoded pairs that must be in the metadata",
       example: "session=42",
     }),
-  cursor: sandboxId.optional().openapi({ description: "The `next` of the page before" }),
+  before: sandboxId
+    .optional()
+    .openapi({ description: "Those older than this one: the `next` of a page" }),
   limit: pageLimit,
 });
+
+export type SandboxQuery = z.input<typeof sandboxFilter>;
 
 /** What may be changed while it is open. */
 export const sandboxChange = z
@@ -131,9 +167,16 @@ export const sandboxChange = z
     metadata: metadata.optional(),
   })
   .strict()
-  .openapi("SandboxChange");
+  .openapi("SandboxChange", { example: { timeoutMs: 900_000 } });
 
 export type SandboxChange = z.infer<typeof sandboxChange>;
+
+const usageExample = {
+  atUs: 1_795_486_878_440_391,
+  cpuUs: 645_602,
+  memoryBytes: 25_165_824,
+  pids: 22,
+};
 
 export const sandboxUsage = z
   .object({
@@ -151,7 +194,7 @@ export const sandboxUsage = z
       .int()
       .openapi({ description: "Processes and threads of the host that it is made of" }),
   })
-  .openapi("SandboxUsage");
+  .openapi("SandboxUsage", { example: usageExample });
 
 export const sandboxStats = z
   .object({
@@ -160,9 +203,12 @@ export const sandboxStats = z
       .array(sandboxUsage)
       .openapi({ description: "One sample every five seconds, of the last five minutes" }),
   })
-  .openapi("SandboxStats");
+  .openapi("SandboxStats", { example: { now: usageExample, series: [usageExample] } });
 
+export type SandboxStats = z.infer<typeof sandboxStats>;
 export type SandboxUsage = z.infer<typeof sandboxUsage>;
+
+const eventExample = { seq: 1, type: "created", atUs: 1_795_486_875_567_943 } as const;
 
 export const sandboxEvent = z
   .object({
@@ -171,6 +217,10 @@ export const sandboxEvent = z
     atUs: momentUs,
     detail: z.string().optional(),
   })
-  .openapi("SandboxEvent");
+  .openapi("SandboxEvent", { example: eventExample });
 
 export type SandboxEvent = z.infer<typeof sandboxEvent>;
+
+export const sandboxEventPage = pageOf(sandboxEvent).openapi("SandboxEventPage", {
+  example: { items: [eventExample] },
+});

@@ -13,10 +13,20 @@ import { executeRequest } from "../../api/schema/execute.ts";
 import { functionSpec } from "../../api/schema/function.ts";
 import { scheduleSpec } from "../../api/schema/schedule.ts";
 import { secretValue } from "../../api/schema/secret.ts";
+import { mkdirRequest, moveRequest } from "../../api/schema/sandbox-file.ts";
+import { commandSpec, signalRequest, terminalSize } from "../../api/schema/sandbox-command.ts";
+import { sandboxChange, sandboxSpec } from "../../api/schema/sandbox.ts";
 import { ApiDocument } from "../support/api-document.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const requests: Readonly<Record<string, z.ZodType>> = {
+  SandboxSpec: sandboxSpec,
+  SandboxChange: sandboxChange,
+  CommandSpec: commandSpec,
+  SignalRequest: signalRequest,
+  TerminalSize: terminalSize,
+  DirectoryRequest: mkdirRequest,
+  MoveRequest: moveRequest,
   FunctionSpec: functionSpec,
   ExecuteRequest: executeRequest,
   BatchRequest: batchRequest,

@@ -27,6 +27,8 @@ const spawnTimeoutMs = 30_000;
 export class Commands {
   readonly #sandboxes: Sandboxes;
   readonly #store: SandboxStore;
+  /** How those that run end, by id. */
+  readonly #running = new Map<string, Promise<SandboxCommand>>();
 
   constructor(options: { sandboxes: Sandboxes; store: SandboxStore }) {
     this.#sandboxes = options.sandboxes;
@@ -68,7 +70,8 @@ export class Commands {
     this.#store.addCommand(row);
     if (stdin !== undefined) void feed(view, stdin);
     const ended = this.#watch(sandbox, view, row, timeoutMs);
-    ended.catch(() => undefined);
+    this.#running.set(row.id, ended);
+    ended.catch(() => undefined).finally(() => this.#running.delete(row.id));
     return { command: viewOf(row), view, ended };
   }
 
@@ -108,9 +111,7 @@ export class Commands {
     const command = this.get(sandboxId, id);
     const agent = this.#sandboxes.find(sandboxId).use();
     const view = await agent.attach(command.pid, {}, AbortSignal.timeout(spawnTimeoutMs));
-    const ended = view.exit.then(() => this.get(sandboxId, id));
-    ended.catch(() => undefined);
-    return { command, view, ended };
+    return { command, view, ended: this.#running.get(id) ?? Promise.resolve(command) };
   }
 
   /** A command on record. @throws `not_found`. */
@@ -125,9 +126,9 @@ export class Commands {
   }
 
   /** The newest first. @throws `not_found`. */
-  list(sandboxId: string, cursor: string | undefined, limit: number): Page<SandboxCommand> {
+  list(sandboxId: string, before: string | undefined, limit: number): Page<SandboxCommand> {
     this.#sandboxes.get(sandboxId);
-    const rows = this.#store.commands(sandboxId, cursor ?? greatestId, limit + 1);
+    const rows = this.#store.commands(sandboxId, before ?? greatestId, limit + 1);
     return pageOf(rows, limit, { item: viewOf, cursor: ({ id }) => id });
   }
 

@@ -159,8 +159,9 @@ export class Sandbox {
     clearTimeout(this.#timer);
     const endedAtUs = nowUs();
     const endReason = this.#endReason ?? found;
-    this.#change({ state: "ended", endedAtUs, endReason }, "ended");
+    // Whoever reads that it has ended may count on its place.
     await this.#agent[Symbol.asyncDispose]().catch(() => undefined);
+    this.#change({ state: "ended", endedAtUs, endReason }, "ended");
     this.#onEnd();
     this.#ended.resolve();
   }

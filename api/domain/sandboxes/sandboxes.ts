@@ -2,13 +2,7 @@ import { nowUs } from "../../../runtime/clock.ts";
 import type { ImageStore } from "../../../runtime/image/image-store.ts";
 import type { AgentStocks } from "../../../runtime/pool/agent-stocks.ts";
 import type { SandboxEventRow, SandboxRow, SandboxStore } from "../../../store/sandboxes.ts";
-import type {
-  SandboxEndReason,
-  SandboxEvent,
-  SandboxSpec,
-  SandboxState,
-  SandboxView,
-} from "../../schema/sandbox.ts";
+import type { SandboxEvent, SandboxSpec, SandboxState, SandboxView } from "../../schema/sandbox.ts";
 import { RunletError } from "../errors.ts";
 import { newInvocationId } from "../invocation-id.ts";
 import { withoutNulls } from "../nulls.ts";
@@ -28,7 +22,7 @@ export interface SandboxesOptions {
 export interface SandboxListOptions {
   state?: SandboxState | undefined;
   metadata?: Readonly<Record<string, string>> | undefined;
-  cursor?: string | undefined;
+  before?: string | undefined;
   limit: number;
 }
 
@@ -41,7 +35,8 @@ export class Sandboxes {
   readonly #options: SandboxesOptions;
   readonly #open = new Map<string, Sandbox>();
   /** Of those that are being opened, so that many at once cannot pass a bound together. */
-  readonly #pending = new Set<SandboxSpec>();
+  readonly #pending = new Map<SandboxSpec, Promise<unknown>>();
+  readonly #closing = new AbortController();
 
   constructor(options: SandboxesOptions) {
     this.#options = options;
@@ -57,46 +52,14 @@ export class Sandboxes {
    * @throws `resource_exhausted` where the machine is full, `not_found` for an image that is not there,
    * `invalid_argument` for a user that the image does not know.
    */
-  async create(
-    spec: SandboxSpec,
-    signal = AbortSignal.timeout(createTimeoutMs),
-  ): Promise<SandboxView> {
+  async create(spec: SandboxSpec): Promise<SandboxView> {
+    this.#closing.signal.throwIfAborted();
     this.#admit(spec);
-    this.#pending.add(spec);
+    const signal = AbortSignal.any([AbortSignal.timeout(createTimeoutMs), this.#closing.signal]);
+    const opening = this.#create(spec, signal);
+    this.#pending.set(spec, opening);
     try {
-      const { store, stocks, images } = this.#options;
-      const image = await images.get(spec.image);
-      const { tmpBytes, memoryBytes, cpus, pids, env, user, cwd } = spec;
-      const { guest: agent, start } = await stocks.take({ image, tmpBytes }, signal);
-      try {
-        agent.limit({ memoryBytes, cpus, pids });
-        const { cwd: directory } = await agent.configure(
-          { env: { ...image.env, ...env }, user, cwd },
-          signal,
-        );
-        const id = newInvocationId();
-        const full = { ...spec, cwd: directory };
-        const { metadata, ...rest } = full;
-        const createdAtUs = nowUs();
-        const row: SandboxRow = {
-          id,
-          state: "running",
-          spec: JSON.stringify(rest),
-          metadata: JSON.stringify(metadata),
-          start,
-          createdAtUs,
-          expiresAtUs: createdAtUs + spec.timeoutMs * 1000,
-          endedAtUs: null,
-          endReason: null,
-        };
-        store.add(row);
-        const onEnd = (): void => void this.#open.delete(id);
-        this.#open.set(id, new Sandbox({ row, spec: full, agent, store, onEnd }));
-        return viewOf(row);
-      } catch (error) {
-        stocks.discard(agent);
-        throw error;
-      }
+      return await opening;
     } finally {
       this.#pending.delete(spec);
     }
@@ -119,8 +82,8 @@ export class Sandboxes {
   }
 
   /** The newest first. */
-  list({ state, metadata = {}, cursor = afterAll, limit }: SandboxListOptions): Page<SandboxView> {
-    const query = { state, metadata, before: cursor, limit: limit + 1 };
+  list({ state, metadata = {}, before = afterAll, limit }: SandboxListOptions): Page<SandboxView> {
+    const query = { state, metadata, before, limit: limit + 1 };
     const rows = this.#options.store.list(query);
     return pageOf(rows, limit, { item: viewOf, cursor: ({ id }) => id });
   }
@@ -137,14 +100,40 @@ export class Sandboxes {
     return pageOf(rows, limit, { item: eventOf, cursor: ({ seq }) => String(seq) });
   }
 
-  /** Ends all that are open. */
-  async endAll(reason: SandboxEndReason): Promise<void> {
-    await Promise.all([...this.#open.values()].map(async (each) => await each.end(reason)));
+  /** Ends all that are open or about to be, and opens no more. */
+  async close(): Promise<void> {
+    this.#closing.abort(
+      new RunletError("unavailable", "Cannot open a sandbox: the server shuts down"),
+    );
+    await Promise.allSettled(this.#pending.values());
+    await Promise.all([...this.#open.values()].map(async (each) => await each.end("shutdown")));
+  }
+
+  async #create(spec: SandboxSpec, signal: AbortSignal): Promise<SandboxView> {
+    const { store, stocks, images } = this.#options;
+    const image = await images.get(spec.image);
+    const { tmpBytes, memoryBytes, cpus, pids, user, cwd } = spec;
+    const { guest: agent, start } = await stocks.take({ image, tmpBytes }, signal);
+    try {
+      agent.limit({ memoryBytes, cpus, pids });
+      const env = { ...image.env, ...spec.env };
+      const configured = await agent.configure({ env, user, cwd }, signal);
+      signal.throwIfAborted();
+      const full = { ...spec, cwd: configured.cwd };
+      const row = newRow(full, start);
+      store.add(row);
+      const onEnd = (): void => void this.#open.delete(row.id);
+      this.#open.set(row.id, new Sandbox({ row, spec: full, agent, store, onEnd }));
+      return viewOf(row);
+    } catch (error) {
+      stocks.discard(agent);
+      throw error;
+    }
   }
 
   #admit({ memoryBytes }: SandboxSpec): void {
     const { maxSandboxes, maxMemoryBytes } = this.#options;
-    const specs = [...[...this.#open.values()].map(({ spec }) => spec), ...this.#pending];
+    const specs = [...[...this.#open.values()].map(({ spec }) => spec), ...this.#pending.keys()];
     if (specs.length >= maxSandboxes) {
       throw new RunletError(
         "resource_exhausted",
@@ -158,6 +147,21 @@ export class Sandboxes {
       `Cannot open a sandbox with ${memoryBytes} bytes of memory: the open ones may use ${promised} of ${maxMemoryBytes}`,
     );
   }
+}
+
+function newRow({ metadata, ...spec }: SandboxSpec, start: SandboxRow["start"]): SandboxRow {
+  const createdAtUs = nowUs();
+  return {
+    id: newInvocationId(),
+    state: "running",
+    spec: JSON.stringify(spec),
+    metadata: JSON.stringify(metadata),
+    start,
+    createdAtUs,
+    expiresAtUs: createdAtUs + spec.timeoutMs * 1000,
+    endedAtUs: null,
+    endReason: null,
+  };
 }
 
 function viewOf({ spec, metadata, ...row }: SandboxRow): SandboxView {

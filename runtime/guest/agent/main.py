@@ -109,15 +109,17 @@ class Agent:
         self._env = call.args["env"]
         self._user = self._user_of(call.args["user"])
         self._identity.become(ROOT)
-        home = self._user.home
-        os.makedirs(home, exist_ok=True)
-        if home != "/" and os.stat(home).st_uid != self._user.uid:
-            os.chown(home, self._user.uid, self._user.gid)
+        self._cwd = home = self._user.home
+        self._own_directory(home)
         self._cwd = self._resolved(call.args.get("cwd") or home, self._user)
         if not os.path.isdir(self._cwd):
-            self._identity.become(self._user)
-            os.makedirs(self._cwd, exist_ok=True)
+            self._own_directory(self._cwd)
         call.reply({"user": self._user.name, "uid": self._user.uid, "home": home, "cwd": self._cwd})
+
+    def _own_directory(self, path):
+        os.makedirs(path, exist_ok=True)
+        if path != "/" and os.stat(path).st_uid != self._user.uid:
+            os.chown(path, self._user.uid, self._user.gid)
 
     def _user_of(self, name):
         if name is None:

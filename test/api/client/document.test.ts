@@ -9,6 +9,7 @@ import { eventIn } from "../../support/events.ts";
 import { problemOf } from "../../support/problem.ts";
 import { type Exchange, startRecordingProxy } from "../../support/recording-proxy.ts";
 import { startTestServer } from "../../support/server.ts";
+import { refused, sandboxStory } from "./sandbox-story.ts";
 
 const server = await startTestServer();
 const proxy = await startRecordingProxy(server.url);
@@ -195,6 +196,7 @@ const story: Record<keyof Client, () => unknown> = {
   images: async () => await client.images(),
   getImage: async () => await client.getImage(image),
   removeImage: async () => await client.removeImage(image),
+  ...sandboxStory(client),
 };
 
 for (const method of Object.values(story)) await method();
@@ -298,10 +300,6 @@ function namesOf(parameters: Operation["parameters"], place: string): string[] {
 
 function parentOf(prototype: object): object {
   return Object.getPrototypeOf(prototype) as object;
-}
-
-async function refused(call: Promise<unknown>): Promise<void> {
-  await problemOf(call);
 }
 
 async function deadLetter(): Promise<string> {

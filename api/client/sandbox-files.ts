@@ -1,0 +1,116 @@
+import type { FileEntry, FileListing } from "../schema/sandbox-file.ts";
+import { quickTimeoutMs } from "./connection.ts";
+import { Methods } from "./methods.ts";
+import { asJson, pathOf, withQuery } from "./request.ts";
+
+/** Whose rights are used; the sandbox's own user if nothing is said. */
+interface As {
+  user?: string | undefined;
+}
+
+export interface WriteFileOptions extends As {
+  /** Permission bits in octal, such as 644. */
+  mode?: string | undefined;
+  /** Whether missing directories are made. */
+  parents?: boolean | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** What a client does with the files of a sandbox. */
+export class SandboxFileMethods extends Methods {
+  /** The bytes of a file, or of a range of it, as they come. */
+  async readFile(
+    sandboxId: string,
+    path: string,
+    options: As & { range?: string; signal?: AbortSignal } = {},
+  ): Promise<ReadableStream<Uint8Array>> {
+    const { user, range, signal } = options;
+    const response = await this.connection.send(filesOf(sandboxId, "", { path, user }), {
+      method: "GET",
+      ...(range !== undefined && { headers: { range } }),
+      signal,
+    });
+    return response.body ?? new Blob([]).stream();
+  }
+
+  /** The text of a file. */
+  async readText(sandboxId: string, path: string, options: As = {}): Promise<string> {
+    const body = await this.readFile(sandboxId, path, options);
+    return await this.connection.body(new Response(body).text());
+  }
+
+  /** Writes a file; it stands there once it is whole. */
+  async writeFile(
+    sandboxId: string,
+    path: string,
+    body: string | Uint8Array | AsyncIterable<Uint8Array>,
+    { signal, parents, ...query }: WriteFileOptions = {},
+  ): Promise<{ sizeBytes: number }> {
+    const asked = { path, ...query, parents: parents === undefined ? undefined : String(parents) };
+    return await this.connection.ask(filesOf(sandboxId, "", asked), {
+      method: "PUT",
+      body,
+      headers: { "content-type": "application/octet-stream" },
+      signal,
+    });
+  }
+
+  /** Removes a file, or a directory with all that it holds. */
+  async removeFile(
+    sandboxId: string,
+    path: string,
+    { user, recursive = false }: As & { recursive?: boolean } = {},
+  ): Promise<void> {
+    await this.connection.delete(
+      filesOf(sandboxId, "", { path, user, recursive: String(recursive) }),
+    );
+  }
+
+  /** What stands at a path. */
+  async statFile(sandboxId: string, path: string, { user }: As = {}): Promise<FileEntry> {
+    return await this.connection.get(filesOf(sandboxId, "entry", { path, user }));
+  }
+
+  /** What a directory holds, to a depth. */
+  async listFiles(
+    sandboxId: string,
+    path: string,
+    { user, depth }: As & { depth?: number } = {},
+  ): Promise<FileListing> {
+    return await this.connection.get(filesOf(sandboxId, "list", { path, user, depth }));
+  }
+
+  /** Makes a directory. */
+  async makeDirectory(
+    sandboxId: string,
+    path: string,
+    options: As & { parents?: boolean; mode?: string } = {},
+  ): Promise<FileEntry> {
+    return await this.connection.ask(filesOf(sandboxId, "mkdir"), {
+      ...asJson("POST", { path, ...options }),
+      timeoutMs: quickTimeoutMs,
+    });
+  }
+
+  /** Moves a file or a directory. */
+  async moveFile(
+    sandboxId: string,
+    path: string,
+    to: string,
+    options: As & { overwrite?: boolean } = {},
+  ): Promise<FileEntry> {
+    return await this.connection.ask(filesOf(sandboxId, "move"), {
+      ...asJson("POST", { path, to, ...options }),
+      timeoutMs: quickTimeoutMs,
+    });
+  }
+}
+
+function filesOf(
+  sandboxId: string,
+  what: "" | "entry" | "list" | "mkdir" | "move",
+  query: Record<string, string | number | undefined> = {},
+): string {
+  const rest = what === "" ? [] : [what];
+  return withQuery(pathOf("sandboxes", sandboxId, "files", ...rest), query);
+}

@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import type { Client } from "../../../api/client/client.ts";
+import type { SandboxCommandMethods } from "../../../api/client/sandbox-commands.ts";
+import type { SandboxFileMethods } from "../../../api/client/sandbox-files.ts";
+import type { SandboxMethods } from "../../../api/client/sandboxes.ts";
+import { problemOf } from "../../support/problem.ts";
+
+type SandboxClient = SandboxMethods & SandboxCommandMethods & SandboxFileMethods;
+
+const nobody = "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f";
+
+/** Waits for a call to be refused. */
+export async function refused(call: Promise<unknown>): Promise<void> {
+  await problemOf(call);
+}
+
+/** Each method of a client that is about sandboxes, with all that it can send, in order. */
+export function sandboxStory(client: Client): Record<keyof SandboxClient, () => unknown> {
+  let sandbox = "";
+  let inside = "";
+  return {
+    createSandbox: async () => {
+      const all = { metadata: { session: "42" }, env: { A: "b" }, idleTimeoutMs: 60_000 };
+      sandbox = (await client.createSandbox({ ...all, cwd: "work", cpus: 0.5 })).id;
+      await refused(client.createSandbox({ image: "nothing" }));
+      await refused(client.createSandbox({ user: "nobody-here" }));
+    },
+    sandboxes: async () => {
+      const query = { state: "running", metadata: "session=42", limit: 1 } as const;
+      await client.sandboxes({ ...query, before: "ffffffff-ffff-7fff-bfff-ffffffffffff" });
+    },
+    getSandbox: async () => {
+      await client.getSandbox(sandbox);
+      await refused(client.getSandbox(nobody));
+    },
+    changeSandbox: async () => {
+      await client.changeSandbox(sandbox, { timeoutMs: 60_000, metadata: {}, idleTimeoutMs: null });
+    },
+    pauseSandbox: async () => {
+      await client.pauseSandbox(sandbox);
+      await refused(client.runCommand(sandbox, { command: "true" }));
+    },
+    resumeSandbox: async () => await client.resumeSandbox(sandbox),
+    runCommand: async () => {
+      await client.runCommand(sandbox, { command: "cat; exit 3", stdin: "in", timeoutMs: 10_000 });
+      await refused(client.runCommand(sandbox, { args: ["nothing"] }));
+      await refused(client.runCommand(sandbox, {}));
+    },
+    streamCommand: async () => {
+      const types: string[] = [];
+      for await (const { type } of client.streamCommand(sandbox, { command: "echo a" })) {
+        types.push(type);
+      }
+      assert.deepEqual(types, ["started", "output", "exit"]);
+    },
+    startCommand: async () => {
+      const terminal = { cols: 80, rows: 24 };
+      const spec = { args: ["cat"], hasStdin: true, terminal, tag: "cat" };
+      inside = (await client.startCommand(sandbox, spec)).id;
+    },
+    commands: async () => {
+      const before = (await client.commands(sandbox, { limit: 1 })).next;
+      await client.commands(sandbox, { limit: 1, before });
+    },
+    command: async () => {
+      await client.command(sandbox, inside);
+      await refused(client.command(sandbox, nobody));
+    },
+    writeInput: async () => await client.writeInput(sandbox, inside, "line\n"),
+    resizeTerminal: async () => {
+      await client.resizeTerminal(sandbox, inside, { cols: 100, rows: 30 });
+    },
+    signalCommand: async () => {
+      await client.signalCommand(sandbox, inside, "SIGWINCH");
+      await refused(client.signalCommand(sandbox, inside, "SIGNOTHING"));
+    },
+    closeInput: async () => await client.closeInput(sandbox, inside),
+    followCommand: async () => {
+      let last: string | undefined;
+      for await (const { type } of client.followCommand(sandbox, inside)) last = type;
+      assert.equal(last, "exit");
+    },
+    writeFile: async () => {
+      const as = { user: "runlet", mode: "600", parents: true };
+      await client.writeFile(sandbox, "a/b.txt", "content", as);
+      await refused(client.writeFile(sandbox, "/etc/mine", "no"));
+    },
+    readText: async () => await client.readText(sandbox, "a/b.txt", { user: "runlet" }),
+    readFile: async () => {
+      await client.readFile(sandbox, "a/b.txt", { range: "bytes=1-2" });
+      await refused(client.readFile(sandbox, "nothing"));
+    },
+    statFile: async () => await client.statFile(sandbox, "a", { user: "runlet" }),
+    listFiles: async () => await client.listFiles(sandbox, ".", { user: "runlet", depth: 2 }),
+    makeDirectory: async () => {
+      await client.makeDirectory(sandbox, "c/d", { parents: true, mode: "700", user: "runlet" });
+      await refused(client.makeDirectory(sandbox, "c/d"));
+    },
+    moveFile: async () => {
+      await client.moveFile(sandbox, "a/b.txt", "c/b.txt", { overwrite: true, user: "runlet" });
+    },
+    removeFile: async () => {
+      await refused(client.removeFile(sandbox, "c"));
+      await client.removeFile(sandbox, "c", { recursive: true, user: "runlet" });
+    },
+    sandboxStats: async () => await client.sandboxStats(sandbox),
+    sandboxEvents: async () => await client.sandboxEvents(sandbox, { after: 0, limit: 2 }),
+    removeSandbox: async () => {
+      await client.removeSandbox(sandbox);
+      await refused(client.removeSandbox(sandbox));
+    },
+  };
+}

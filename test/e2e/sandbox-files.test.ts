@@ -1,0 +1,167 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { after, suite, test } from "node:test";
+import { problemOf } from "../support/problem.ts";
+import { startTestServer } from "../support/server.ts";
+
+const mebibyte = 1024 * 1024;
+const server = await startTestServer();
+after(async () => await server[Symbol.asyncDispose]());
+const { client } = server;
+const { id } = await client.createSandbox();
+
+async function bytesOf(body: Promise<ReadableStream<Uint8Array>>): Promise<Buffer> {
+  return Buffer.from(await new Response(await body).arrayBuffer());
+}
+
+async function* pieces(count: number, piece: Uint8Array): AsyncGenerator<Uint8Array> {
+  for (let left = count; left > 0; left--) yield piece;
+}
+
+suite("files of a sandbox", () => {
+  test("what was written is read, with the mode that was asked for, by the sandbox's user", async () => {
+    const content = randomBytes(100_000);
+    await client.writeFile(id, "deep/er/file.bin", content, { parents: true, mode: "640" });
+    assert.deepEqual(await bytesOf(client.readFile(id, "deep/er/file.bin")), content);
+    const { kind, sizeBytes, mode, uid } = await client.statFile(id, "deep/er/file.bin");
+    assert.deepEqual(
+      { kind, sizeBytes, mode, uid },
+      { kind: "file", sizeBytes: 100_000, mode: 0o640, uid: 1000 },
+    );
+  });
+
+  const ranges: [string, string][] = [
+    ["bytes=0-1", "01"],
+    ["bytes=3-", "3456789"],
+    ["bytes=-2", "89"],
+    ["bytes=8-100", "89"],
+  ];
+  for (const [range, expected] of ranges) {
+    test(`the range ${range} is read`, async () => {
+      await client.writeFile(id, "digits", "0123456789");
+      const url = `/v1/sandboxes/${id}/files?path=digits`;
+      const response = await server.fetch(url, { headers: { range } });
+      assert.equal(response.status, 206);
+      assert.equal(await response.text(), expected);
+    });
+  }
+
+  test("a range behind the end is 416, and one that is none is refused", async () => {
+    const url = `/v1/sandboxes/${id}/files?path=digits`;
+    assert.equal((await server.fetch(url, { headers: { range: "bytes=10-" } })).status, 416);
+    assert.equal((await server.fetch(url, { headers: { range: "lines=1-2" } })).status, 400);
+  });
+
+  test("an empty file is a file", async () => {
+    await client.writeFile(id, "empty", "");
+    assert.equal((await bytesOf(client.readFile(id, "empty"))).length, 0);
+  });
+
+  test("a file takes its place once it is whole; one that breaks off leaves what was there", async () => {
+    await client.writeFile(id, "kept", "before");
+    const broken = (async function* () {
+      yield randomBytes(1000);
+      throw new Error("the upload breaks");
+    })();
+    await assert.rejects(client.writeFile(id, "kept", broken));
+    assert.equal(await client.readText(id, "kept"), "before");
+    const left = (await client.listFiles(id, ".")).entries.filter(({ path }) =>
+      path.startsWith(".kept"),
+    );
+    assert.deepEqual(left, []);
+  });
+
+  test("names with spaces, quotes and newlines are names as any other", async () => {
+    const name = "a b\n'c'\"d\" é %2e ?#&";
+    await client.makeDirectory(id, "odd");
+    await client.writeFile(id, `odd/${name}`, "content");
+    assert.deepEqual(
+      (await client.listFiles(id, "odd")).entries.map(({ path }) => path),
+      [name],
+    );
+    assert.equal(await client.readText(id, `odd/${name}`), "content");
+    await client.removeFile(id, "odd", { recursive: true });
+  });
+
+  test("a link is shown as a link, and leads nowhere but inside", async () => {
+    await client.runCommand(id, {
+      command: "ln -s /etc/hostname out; ln -s ../../../../../etc/passwd up",
+    });
+    const { kind, target } = await client.statFile(id, "out");
+    assert.deepEqual({ kind, target }, { kind: "link", target: "/etc/hostname" });
+    assert.match(await client.readText(id, "up"), /^runlet:x:1000/m);
+  });
+
+  test("a user reads and writes what the user may, and root all", async () => {
+    const denied = await problemOf(client.writeFile(id, "/etc/motd", "hello"));
+    assert.equal(denied.code, "permission_denied");
+    await client.writeFile(id, "/etc/motd", "hello", { user: "root", mode: "600" });
+    assert.equal((await problemOf(client.readText(id, "/etc/motd"))).code, "permission_denied");
+    assert.equal(await client.readText(id, "/etc/motd", { user: "root" }), "hello");
+  });
+
+  test("directories are listed to a depth, made, moved and removed", async () => {
+    await client.makeDirectory(id, "tree/a/b", { parents: true });
+    await client.writeFile(id, "tree/a/b/c", "x");
+    const paths = async (depth: number): Promise<string[]> =>
+      (await client.listFiles(id, "tree", { depth })).entries.map(({ path }) => path);
+    assert.deepEqual(await paths(1), ["a"]);
+    assert.deepEqual(await paths(3), ["a", "a/b", "a/b/c"]);
+    await client.moveFile(id, "tree/a", "tree/z");
+    assert.deepEqual(await paths(1), ["z"]);
+    await client.writeFile(id, "there", "x");
+    assert.equal((await problemOf(client.moveFile(id, "there", "tree/z"))).code, "already_exists");
+    assert.equal((await problemOf(client.removeFile(id, "tree"))).code, "failed_precondition");
+    await client.removeFile(id, "tree", { recursive: true });
+    assert.equal((await problemOf(client.listFiles(id, "tree"))).code, "not_found");
+  });
+
+  const refused: [string, () => Promise<unknown>, string][] = [
+    [
+      "a directory is read as a file",
+      async () => await client.readFile(id, "/etc"),
+      "failed_precondition",
+    ],
+    [
+      "a device is read as a file",
+      async () => await client.readFile(id, "/dev/zero"),
+      "invalid_argument",
+    ],
+    [
+      "a file is listed",
+      async () => await client.listFiles(id, "/etc/passwd"),
+      "failed_precondition",
+    ],
+    [
+      "a directory is overwritten",
+      async () => await client.writeFile(id, "/tmp", "x"),
+      "failed_precondition",
+    ],
+    ["nothing is removed", async () => await client.removeFile(id, "nothing"), "not_found"],
+    [
+      "a name is too long",
+      async () => await client.writeFile(id, "n".repeat(300), "x"),
+      "invalid_argument",
+    ],
+  ];
+  for (const [what, call, code] of refused) {
+    test(`it is refused when ${what}`, async () => {
+      assert.equal((await problemOf(call())).code, code);
+    });
+  }
+
+  test("a gigabyte goes up and down in bounded memory", async () => {
+    const before = process.memoryUsage().rss;
+    let most = before;
+    const piece = Buffer.alloc(mebibyte, "runlet");
+    await client.writeFile(id, "big", pieces(1024, piece));
+    let bytes = 0;
+    for await (const chunk of await client.readFile(id, "big")) {
+      bytes += chunk.byteLength;
+      most = Math.max(most, process.memoryUsage().rss);
+    }
+    assert.equal(bytes, 1024 * mebibyte);
+    assert.ok(most - before < 300 * mebibyte, `${(most - before) / mebibyte} MiB`);
+    await client.removeFile(id, "big");
+  });
+});

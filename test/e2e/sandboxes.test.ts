@@ -1,0 +1,148 @@
+import assert from "node:assert/strict";
+import { after, suite, test } from "node:test";
+import type { SandboxView } from "../../api/schema/sandbox.ts";
+import { poll } from "../../runtime/deadline.ts";
+import { problemOf } from "../support/problem.ts";
+import { startTestServer } from "../support/server.ts";
+
+const mebibyte = 1024 * 1024;
+const server = await startTestServer({
+  overrides: { maxSandboxes: 4, maxSandboxMemoryBytes: 1024 * mebibyte },
+});
+after(async () => await server[Symbol.asyncDispose]());
+const { client } = server;
+const small = { memoryBytes: 128 * mebibyte };
+
+async function ended(id: string, timeoutMs = 15_000): Promise<SandboxView> {
+  const probe = async (): Promise<SandboxView | undefined> => {
+    const found = await client.getSandbox(id);
+    return found.state === "ended" ? found : undefined;
+  };
+  return await poll("see the sandbox end", probe, { timeoutMs });
+}
+
+suite("sandboxes", () => {
+  test("one is opened with defaults, found by its metadata, and on record when it has ended", async () => {
+    const { id, state, cwd, user } = await client.createSandbox({
+      ...small,
+      metadata: { of: "test one" },
+    });
+    assert.deepEqual(
+      { state, cwd, user },
+      { state: "running", cwd: "/home/runlet", user: "runlet" },
+    );
+    const found = await client.sandboxes({ state: "running", metadata: "of=test+one" });
+    assert.deepEqual(
+      found.items.map((each) => each.id),
+      [id],
+    );
+    assert.deepEqual((await client.sandboxes({ metadata: "of=another" })).items, []);
+    await client.removeSandbox(id);
+    assert.equal((await client.getSandbox(id)).endReason, "deleted");
+    const types = (await client.sandboxEvents(id)).items.map(({ type }) => type);
+    assert.deepEqual(types, ["created", "ended"]);
+    assert.equal((await problemOf(client.runCommand(id, { command: "true" }))).code, "not_found");
+  });
+
+  test("files and processes of one are not seen in another", async () => {
+    const [a, b] = await Promise.all([client.createSandbox(small), client.createSandbox(small)]);
+    await client.writeFile(a.id, "mine", "secret");
+    await client.startCommand(a.id, { command: "sleep 400" });
+    assert.equal((await problemOf(client.readText(b.id, "mine"))).code, "not_found");
+    const seen = await client.runCommand(b.id, { command: "pgrep -x sleep | wc -l", user: "root" });
+    assert.equal(seen.stdout.text, "0\n");
+    await Promise.all([client.removeSandbox(a.id), client.removeSandbox(b.id)]);
+  });
+
+  test("its timeout ends it, unless that is set anew", async () => {
+    const { id } = await client.createSandbox({ ...small, timeoutMs: 1000 });
+    const longer = await client.changeSandbox(id, { timeoutMs: 2500 });
+    assert.ok(longer.expiresAtUs > longer.createdAtUs + 2_500_000);
+    const { endReason, endedAtUs = 0, createdAtUs } = await ended(id);
+    assert.equal(endReason, "timeout");
+    assert.ok(endedAtUs - createdAtUs >= 2_500_000);
+  });
+
+  test("it ends when it has been idle, which polling does not change and a running command does", async () => {
+    const { id } = await client.createSandbox({ ...small, idleTimeoutMs: 1000 });
+    const { exitCode } = await client.runCommand(id, { command: "sleep 1.5" });
+    assert.equal(exitCode, 0);
+    assert.equal((await ended(id)).endReason, "idle");
+  });
+
+  test("a timeout may pause it instead; resumed, it goes on where it was", async () => {
+    const { id } = await client.createSandbox({ ...small, timeoutMs: 1000, onTimeout: "pause" });
+    const { id: counting } = await client.startCommand(id, {
+      command: "i=0; while true; do i=$((i+1)); echo $i > new; mv new count; sleep 0.05; done",
+    });
+    const paused = async (): Promise<true | undefined> =>
+      (await client.getSandbox(id)).state === "paused" ? true : undefined;
+    await poll("see it paused", paused, { timeoutMs: 10_000 });
+    const { code } = await problemOf(client.readText(id, "count"));
+    assert.equal(code, "failed_precondition");
+    const usedUs = async (): Promise<number> => (await client.sandboxStats(id)).now.cpuUs;
+    const stands = async (): Promise<true | undefined> =>
+      (await usedUs()) === (await usedUs()) ? true : undefined;
+    await poll("see its processor time stand", stands, { timeoutMs: 10_000 });
+    await client.resumeSandbox(id);
+    const before = Number(await client.readText(id, "count"));
+    const more = async (): Promise<true | undefined> =>
+      Number(await client.readText(id, "count")) > before ? true : undefined;
+    await poll("see it count on", more, { timeoutMs: 10_000 });
+    assert.equal((await client.command(id, counting)).endedAtUs, undefined);
+    await client.removeSandbox(id);
+    assert.equal((await client.command(id, counting)).reason, "deleted");
+  });
+
+  test("a paused one resumes by itself at the next request, if that was asked for", async () => {
+    const { id } = await client.createSandbox({ ...small, autoResume: true });
+    await client.pauseSandbox(id);
+    const { stdout } = await client.runCommand(id, { command: "echo awake" });
+    assert.equal(stdout.text, "awake\n");
+    assert.equal((await client.getSandbox(id)).state, "running");
+    await client.removeSandbox(id);
+  });
+
+  test("when its agent dies it is over, and every caller is told at once", async () => {
+    const { id } = await client.createSandbox(small);
+    const waiting = problemOf(client.runCommand(id, { command: "sleep 300" }));
+    const running = async (): Promise<true | undefined> =>
+      (await client.commands(id)).items.length > 0 ? true : undefined;
+    await poll("see it run", running, { timeoutMs: 10_000 });
+    await client.runCommand(id, { command: "kill -SEGV 1", user: "root" }).catch(() => undefined);
+    assert.equal((await waiting).code, "unavailable");
+    assert.equal((await ended(id)).endReason, "exited");
+    const [command] = (await client.commands(id)).items;
+    assert.notEqual(command?.endedAtUs, undefined);
+  });
+
+  test("more memory than it may have ends it with oom", async () => {
+    const { id } = await client.createSandbox(small);
+    const command = "python3 -c 'x = bytearray(400 << 20); print(len(x))'";
+    await client.runCommand(id, { command }).catch(() => undefined);
+    assert.equal((await ended(id)).endReason, "oom");
+  });
+
+  test("a full /tmp is told to who writes there, and nothing else breaks", async () => {
+    const { id } = await client.createSandbox({ ...small, tmpBytes: 2 * mebibyte });
+    const problem = await problemOf(client.writeFile(id, "/tmp/big", Buffer.alloc(3 * mebibyte)));
+    assert.equal(problem.code, "resource_exhausted");
+    assert.match(problem.detail, /write \/tmp\/big: no space/);
+    assert.deepEqual((await client.listFiles(id, "/tmp")).entries, []);
+    assert.equal((await client.runCommand(id, { command: "true" })).exitCode, 0);
+    await client.removeSandbox(id);
+  });
+
+  test("a full machine says so, by number and by memory", async () => {
+    const open = await Promise.all(
+      Array.from({ length: 4 }, async () => await client.createSandbox(small)),
+    );
+    const { code, detail } = await problemOf(client.createSandbox(small));
+    assert.equal(code, "resource_exhausted");
+    assert.match(detail, /4 are open/);
+    await client.removeSandbox(open[0]?.id ?? "");
+    const large = await problemOf(client.createSandbox({ memoryBytes: 700 * mebibyte }));
+    assert.match(large.detail, /bytes of memory/);
+    await Promise.all(open.slice(1).map(async ({ id }) => await client.removeSandbox(id)));
+  });
+});
