@@ -3,8 +3,10 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Cgroups, type LimitName } from "./container/cgroup/cgroups.ts";
 import type { CgroupLimits } from "./container/cgroup/limits.ts";
+import { specOfCheckpoint } from "./container/checkpoint.ts";
 import { newContainerId } from "./container/id.ts";
 import { Init } from "./container/init.ts";
+import type { InitOptions } from "./container/init-options.ts";
 import { PipeStock } from "./container/stdio/pipe-stock.ts";
 import type { StdioRequest } from "./container/stdio/stdio.ts";
 import { sweep } from "./container/sweep.ts";
@@ -72,13 +74,32 @@ export class Machine implements AsyncDisposable {
   }
 
   /** A container that is not created yet; attached, so that its end is never missed. */
-  container(spec: Spec, { limits, ...options }: MachineContainerOptions): Init {
+  container(spec: Spec, options: MachineContainerOptions): Init {
+    return this.#init({ spec, ...options });
+  }
+
+  /**
+   * A container that goes on, under an id of its own, where the one in a checkpoint was; not created yet. Any
+   * number may go on from one checkpoint.
+   * @throws `not_found` if there is no checkpoint.
+   */
+  async restored(
+    checkpoint: string,
+    options: Pick<MachineContainerOptions, "stdio" | "limits">,
+  ): Promise<Init> {
+    const spec = await specOfCheckpoint(checkpoint);
+    return this.#init({ spec, restoreFrom: checkpoint, ...options });
+  }
+
+  #init({
+    limits,
+    ...options
+  }: MachineContainerOptions & Pick<InitOptions, "spec" | "restoreFrom">): Init {
     const id = newContainerId();
     return new Init({
       id,
       cgroup: this.#cgroups.of(id, limits),
       runsc: this.runsc,
-      spec,
       bundles: this.#bundles,
       pipes: this.#pipes,
       launch: "attached",

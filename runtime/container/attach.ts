@@ -11,6 +11,7 @@ import {
 } from "./exit.ts";
 import { type ConsoleIo, openConsole } from "./stdio/console-io.ts";
 import { type DescriptorIo, nullIo } from "./stdio/null-io.ts";
+import { openChannelIo } from "./stdio/channel-io.ts";
 import { openPipeIo } from "./stdio/pipe-io.ts";
 import type { PipeStock } from "./stdio/pipe-stock.ts";
 import type { Io, StdioRequest } from "./stdio/stdio.ts";
@@ -20,7 +21,7 @@ export interface Attached {
   readonly process: RunscProcess;
   readonly io: Io;
   readonly console: ConsoleIo | undefined;
-  /** The host's side of the guest's descriptor 3, where one was asked for. */
+  /** The host's side of the guest's channel, where one was asked for. */
   readonly channel: Duplex | undefined;
 }
 
@@ -57,7 +58,7 @@ export async function attach(options: AttachOptions): Promise<Attached> {
     process: withNotes(process, notes),
     io,
     console: undefined,
-    channel: quiet(process.extra.get(3)),
+    channel: quiet(io.channel ?? process.extra.get(3)),
   };
 }
 
@@ -112,7 +113,10 @@ async function openDescriptors(
   stdio: Exclude<StdioRequest, { kind: "console" }>,
   pipes: PipeStock,
 ): Promise<DescriptorIo> {
-  return stdio.kind === "null" ? nullIo() : await openPipeIo(stdio, pipes);
+  if (stdio.kind === "null") return nullIo();
+  return stdio.kind === "channel"
+    ? await openChannelIo(stdio, pipes)
+    : await openPipeIo(stdio, pipes);
 }
 
 /** A broken channel must not end the whole process before somebody listens to it. */

@@ -48,6 +48,7 @@ export class ExecProcess extends ContainerProcess {
   #attached: Attached | undefined;
   #internalPid: number | undefined;
   #watched = Promise.resolve();
+  #hasBegun = false;
 
   constructor(context: ExecContext) {
     const { name, container, deadlines } = context;
@@ -59,6 +60,11 @@ export class ExecProcess extends ContainerProcess {
 
   get state(): State {
     return this.life.state;
+  }
+
+  /** Whether it holds streams of the host inside, or is about to. */
+  get isLive(): boolean {
+    return this.#hasBegun && this.exit === undefined;
   }
 
   /** The process id inside the container, from the start on. */
@@ -81,6 +87,7 @@ export class ExecProcess extends ContainerProcess {
   async start(signal?: AbortSignal): Promise<void> {
     await this.bringUp("start", signal, async (both) => {
       this.#context.requireRunning();
+      this.#hasBegun = true;
       try {
         await this.#spawn();
         await this.#untilBegun(both);

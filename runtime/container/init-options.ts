@@ -19,6 +19,8 @@ export interface InitOptions {
   pipes: PipeStock;
   /** `attached` for one that lives shortly or needs a channel or a terminal, `detached` for create, start, wait. */
   launch: "attached" | "detached";
+  /** Directory of a checkpoint that it goes on from; the spec is then that of the container in it. */
+  restoreFrom?: string;
   /** A container in the sandbox of another, which the spec's annotations name. */
   subcontainer?: boolean;
   /** Gives the guest a duplex socket as descriptor 3. */
@@ -34,6 +36,7 @@ export interface InitOptions {
 /** @throws `invalid_argument` for a combination that runsc has no means for. */
 export function checkInitOptions(options: InitOptions): void {
   const isAttached = options.launch === "attached";
+  const isRestored = options.restoreFrom !== undefined;
   const hasConsole = options.stdio.kind === "console";
   const conflicts: [boolean, string][] = [
     [options.channel === true && !isAttached, "a channel needs an attached launch"],
@@ -44,6 +47,12 @@ export function checkInitOptions(options: InitOptions): void {
       options.subcontainer === true && options.cgroup !== undefined,
       "a subcontainer is in the cgroup of its sandbox",
     ],
+    [options.stdio.kind === "channel" && !isAttached, "a channel needs an attached launch"],
+    [options.channel === true && options.stdio.kind === "channel", "it has two channels"],
+    [isRestored && !isAttached, "a restore needs an attached launch"],
+    [isRestored && hasConsole, "a restored container gets no console"],
+    [isRestored && options.channel === true, "a restored container gets its channel on its stdio"],
+    [isRestored && options.hostUds !== undefined, "a restored container has no host's sockets"],
     [options.subcontainer === true && isAttached, "a subcontainer needs a detached launch"],
   ];
   const conflict = conflicts.find(([isGiven]) => isGiven);

@@ -3,7 +3,6 @@ import { within } from "../deadline.ts";
 import { messageOf, RunletError } from "../errors.ts";
 import type { Bundle } from "../oci/bundle.ts";
 import type { ContainerStats } from "../runsc/answers.ts";
-import type { CheckpointOptions } from "../runsc/options.ts";
 import type { CallOptions } from "../runsc/runsc.ts";
 import type { CgroupUsage } from "./cgroup/cgroup.ts";
 import type { CgroupLimits } from "./cgroup/limits.ts";
@@ -14,9 +13,11 @@ import { type ExecOptions, ExecProcess } from "./exec-process.ts";
 import { type Exit, internalExit, killedExit, type SignalName } from "./exit.ts";
 import type { TerminateReason } from "./exit-record.ts";
 import type { ContainerId } from "./id.ts";
+import { checkCheckpointable, writeCheckpoint } from "./checkpoint.ts";
 import { checkInitOptions, type InitOptions } from "./init-options.ts";
 import { AttachedLaunch } from "./launch-attached.ts";
 import { DetachedLaunch } from "./launch-detached.ts";
+import { RestoredLaunch } from "./launch-restored.ts";
 import type { Launch } from "./launch.ts";
 import type { Status, Verb } from "./state.ts";
 import type { ConsoleIo } from "./stdio/console-io.ts";
@@ -32,6 +33,7 @@ export class Init extends ContainerProcess {
   readonly #launch: Launch;
   readonly #execs = new Set<ExecProcess>();
   #execCount = 0;
+  #isBeingSaved = false;
   #bundle: Bundle | undefined;
 
   /** @throws `invalid_argument` for a combination that runsc has no means for. */
@@ -40,8 +42,7 @@ export class Init extends ContainerProcess {
     super(`container ${options.id}`, { ...defaultDeadlines, ...options.deadlines });
     this.id = options.id;
     this.#options = options;
-    const Kind = options.launch === "attached" ? AttachedLaunch : DetachedLaunch;
-    this.#launch = new Kind(options, this.deadlines);
+    this.#launch = new (launchOf(options))(options, this.deadlines);
   }
 
   /** The host process that lives as long as the container: `runsc run` if attached, else the sandbox. */
@@ -49,7 +50,7 @@ export class Init extends ContainerProcess {
     return this.#launch.pid;
   }
 
-  /** The host's side of the guest's descriptor 3. */
+  /** The host's side of the guest's descriptor 3, or of its stdin and stdout where these are its channel. */
   get channel(): Duplex | undefined {
     return this.#launch.channel;
   }
@@ -78,14 +79,18 @@ export class Init extends ContainerProcess {
     });
   }
 
-  /** Starts the process; attached, a failure inside runsc shows as an exit with reason `failed`. */
+  /**
+   * Starts the process; attached, a failure inside runsc shows as an exit with reason `failed`.
+   * @throws `failed_precondition`, `invalid_argument` or `resource_exhausted` for a checkpoint that it cannot
+   * go on from.
+   */
   async start(signal?: AbortSignal): Promise<void> {
     await this.bringUp("start", signal, async (both) => {
       try {
         await this.#launch.start(this.#directory(), both);
       } catch (error) {
         // runsc leaves such a container as created, though it can never run.
-        if (this.#options.subcontainer === true) {
+        if (this.#options.subcontainer === true || this.#options.restoreFrom !== undefined) {
           this.record.take(internalExit("failed", messageOf(error)));
         }
         throw error;
@@ -149,7 +154,10 @@ export class Init extends ContainerProcess {
       name: `exec-${++this.#execCount}`,
       directory: this.#directory(),
       deadlines: this.deadlines,
-      requireRunning: () => this.life.require("start in"),
+      requireRunning: () => {
+        this.life.require("start in");
+        if (this.#isBeingSaved) throw this.#beingSaved();
+      },
       onDeleted: () => this.#execs.delete(exec),
     });
     this.#execs.add(exec);
@@ -200,11 +208,25 @@ export class Init extends ContainerProcess {
     this.#launch.console?.resize(cols, rows);
   }
 
-  /** Writes the container's state to a directory; it ends thereby unless `leaveRunning` is asked for. */
-  async checkpoint(options: CheckpointOptions, signal?: AbortSignal): Promise<void> {
-    const { runsc } = this.#options;
+  /**
+   * Writes memory and files of the container to a new directory. It stands still meanwhile and then goes on; one
+   * that is paused stays so, which lets a caller end it where it was saved. See CHECKPOINT.md.
+   * @throws `failed_precondition` where something of it could not be restored, `resource_exhausted` for want of
+   * disk, `already_exists`.
+   */
+  async checkpoint(directory: string, signal?: AbortSignal): Promise<void> {
+    const image = { imagePath: directory, leaveRunning: true, compression: "none" } as const;
     await this.#ask("checkpoint", "checkpointMs", signal, async (call) => {
-      await runsc.checkpoint(this.id, options, call);
+      const live = [...this.#execs].filter((exec) => exec.isLive);
+      checkCheckpointable(this.#options, live.length);
+      this.#isBeingSaved = true;
+      try {
+        await writeCheckpoint(directory, this.#options, async () => {
+          await this.#options.runsc.checkpoint(this.id, image, call);
+        });
+      } finally {
+        this.#isBeingSaved = false;
+      }
     });
   }
 
@@ -278,6 +300,13 @@ export class Init extends ContainerProcess {
     }
   }
 
+  #beingSaved(): RunletError {
+    return new RunletError(
+      "failed_precondition",
+      `Cannot start in container ${this.id}: it is being saved. Try again after the checkpoint`,
+    );
+  }
+
   #directory(): string {
     if (this.#bundle !== undefined) return this.#bundle.path;
     throw new RunletError(
@@ -285,4 +314,12 @@ export class Init extends ContainerProcess {
       `Cannot start container ${this.id}: it has no bundle. Create it first`,
     );
   }
+}
+
+function launchOf({
+  launch,
+  restoreFrom,
+}: InitOptions): typeof AttachedLaunch | typeof DetachedLaunch {
+  if (launch === "detached") return DetachedLaunch;
+  return restoreFrom === undefined ? AttachedLaunch : RestoredLaunch;
 }

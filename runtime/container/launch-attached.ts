@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import { within } from "../deadline.ts";
 import { type Enter, runArgs, type RunOptions } from "../runsc/options.ts";
 import { SandboxLog } from "../runsc/sandbox-log.ts";
-import type { RunscProcess } from "../runsc/process.ts";
+import type { DescriptorSource, RunscProcess } from "../runsc/process.ts";
 import { type Attached, attach, exitOfAttached } from "./attach.ts";
 import type { Deadlines } from "./deadlines.ts";
 import { type Exit, type SignalName, signalNumber } from "./exit.ts";
@@ -20,15 +20,15 @@ import type { Io } from "./stdio/stdio.ts";
  * with its status and removes what runsc keeps of it, also where the container ends in its first moment.
  */
 export class AttachedLaunch implements Launch {
-  readonly #options: InitOptions;
-  readonly #deadlines: Deadlines;
+  protected readonly options: InitOptions;
+  protected readonly deadlines: Deadlines;
   #attached: Attached | undefined;
   #ended: Promise<Exit> | undefined;
   #hasExited = false;
 
   constructor(options: InitOptions, deadlines: Deadlines) {
-    this.#options = options;
-    this.#deadlines = deadlines;
+    this.options = options;
+    this.deadlines = deadlines;
   }
 
   get pid(): number | undefined {
@@ -51,18 +51,19 @@ export class AttachedLaunch implements Launch {
   async create(): Promise<void> {}
 
   async start(bundle: string): Promise<void> {
-    const { id, runsc, stdio, pipes, channel, cgroup, hostUds } = this.#options;
+    const { id, runsc, stdio, pipes, channel, cgroup, hostUds } = this.options;
     const enter: Enter = (command) => cgroup?.enter(command) ?? command;
     const passFds = channel === true ? [{ host: 3, guest: 3 }] : [];
     // What has a channel outlives its first moment, in which alone runsc misses an end; notes cost 5 % of a start.
-    const notes = channel === true ? {} : { sandboxLog: new SandboxLog() };
+    const isLasting = channel === true || stdio.kind === "channel";
+    const notes = isLasting ? {} : { sandboxLog: new SandboxLog() };
     const run: RunOptions = { bundle, enter, passFds, ...notes, ...(hostUds && { hostUds }) };
     this.#attached = await attach({
       stdio,
       pipes,
       hasChannel: channel === true,
       ...notes,
-      spawn: async (descriptors) => await runsc.run(id, run, descriptors),
+      spawn: async (descriptors) => await this.spawn(run, descriptors),
       command: () => {
         const command = runsc.terminalCommand(runArgs(id, run));
         return { ...command, ...enter(command) };
@@ -100,10 +101,10 @@ export class AttachedLaunch implements Launch {
       await this.destroy();
       return;
     }
-    const { id, runsc } = this.#options;
+    const { id, runsc } = this.options;
     await retrySignal({
       what: `send ${signalName} to container ${id}`,
-      timeoutMs: this.#deadlines.signalMs,
+      timeoutMs: this.deadlines.signalMs,
       signal,
       attempt: async (attemptSignal) => {
         await runsc.kill(id, signalNumber(signalName), options, { signal: attemptSignal });
@@ -114,7 +115,7 @@ export class AttachedLaunch implements Launch {
   async destroy(): Promise<void> {
     if (this.#attached === undefined || this.#hasExited) return;
     const { process } = this.#attached;
-    const { exitMs } = this.#deadlines;
+    const { exitMs } = this.deadlines;
     const sandbox = await this.sandboxPid();
     // Dying by its sandbox, `runsc run` still cleans up after itself. Killed itself, it takes the sandbox along.
     if (sandbox !== undefined && signalProcess(sandbox, "SIGKILL")) {
@@ -130,11 +131,27 @@ export class AttachedLaunch implements Launch {
 
   async remove(): Promise<void> {
     if (this.#attached === undefined) return;
-    const { id, runsc } = this.#options;
+    const { id, runsc } = this.options;
     const { process } = this.#attached;
     const { waitStatus } = process.trace();
-    if (waitStatus === undefined) await forceDelete(runsc, id, this.#deadlines.deleteMs);
+    if (waitStatus === undefined) await forceDelete(runsc, id, this.deadlines.deleteMs);
     process.forget();
+  }
+
+  protected get process(): RunscProcess | undefined {
+    return this.#attached?.process;
+  }
+
+  protected get hasExited(): boolean {
+    return this.#hasExited;
+  }
+
+  /** Starts the command that the container is a child of. */
+  protected async spawn(
+    run: RunOptions,
+    descriptors: readonly DescriptorSource[],
+  ): Promise<RunscProcess> {
+    return await this.options.runsc.run(this.options.id, run, descriptors);
   }
 
   async #watch(process: RunscProcess): Promise<Exit> {

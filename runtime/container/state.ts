@@ -40,7 +40,7 @@ export const verbs: Readonly<Record<Verb, readonly State[]>> = {
   pause: ["running"],
   resume: ["paused"],
   stat: ["created", "running", "paused"],
-  checkpoint: ["running"],
+  checkpoint: ["running", "paused"],
   resize: ["created", "running", "paused"],
   delete: ["created", "paused", "stopped"],
 };

@@ -1,4 +1,4 @@
-import type { Writable } from "node:stream";
+import type { Duplex, Writable } from "node:stream";
 import { within } from "../../deadline.ts";
 
 /** Which streams of a process the host holds: only the named pipes, none at all, or a terminal. */
@@ -10,6 +10,8 @@ export type StdioRequest =
       readonly stderr?: boolean;
     }
   | { readonly kind: "null" }
+  /** Stdin and stdout are the two ways of a channel, which unlike a socket may be part of a checkpoint. */
+  | { readonly kind: "channel"; readonly stderr?: boolean }
   | { readonly kind: "console"; readonly cols: number; readonly rows: number };
 
 /** Takes output as it comes; must not throw. The chunk is valid during the call only. */
@@ -34,6 +36,8 @@ export interface Io {
   readonly stdin: Writable | undefined;
   readonly stdout: Output | undefined;
   readonly stderr: Output | undefined;
+  /** Stdin and stdout as one, where they were asked for as a channel. */
+  readonly channel?: Duplex | undefined;
   /** Closes all of them; harmless when repeated. */
   close(): void;
 }

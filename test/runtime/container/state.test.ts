@@ -21,7 +21,7 @@ const states = Object.keys(ways) as State[];
 const done: Record<State, Verb[]> = {
   created: ["create", "start", "exec in", "stat", "resize", "delete"],
   running: ["exec in", "start in", "signal", "pause", "stat", "checkpoint", "resize"],
-  paused: ["resume", "stat", "resize", "delete"],
+  paused: ["resume", "stat", "checkpoint", "resize", "delete"],
   stopped: ["delete"],
   deleted: [],
 };
