@@ -1,20 +1,27 @@
 import { styleText } from "node:util";
 
+/** The columns of a table: each title with what stands below it. */
+export type Columns<T> = Readonly<Record<string, (item: T) => string>>;
+
 /** Prints a value for programs. */
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
 }
 
-/** Prints rows for people, in columns; says on stderr where there are none. */
-export function printTable(
-  header: readonly string[],
-  rows: readonly (readonly string[])[],
-  none: string,
-): void {
-  if (rows.length === 0) {
+/** Tells what a command did: a value for programs, or a line for people. */
+export function printDone({ json }: { json?: boolean }, value: unknown, line: string): void {
+  if (json) printJson(value);
+  else process.stdout.write(`${line}\n`);
+}
+
+/** Prints items for people, in columns; says on stderr where there are none. */
+export function printTable<T>(columns: Columns<T>, items: readonly T[], none: string): void {
+  if (items.length === 0) {
     process.stderr.write(`${none}\n`);
     return;
   }
+  const rows = items.map((item) => Object.values(columns).map((cell) => cell(item)));
+  const header = Object.keys(columns);
   const widths = header.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => (row[column] ?? "").length)),
   );
@@ -25,9 +32,4 @@ export function printTable(
       .trimEnd();
   process.stdout.write(`${styleText("bold", line(header))}\n`);
   for (const row of rows) process.stdout.write(`${line(row)}\n`);
-}
-
-/** Says on stderr how to see the rest of a list. */
-export function tellMore(option: string, next: string | undefined): void {
-  if (next !== undefined) process.stderr.write(`There are more: add ${option} ${next}\n`);
 }

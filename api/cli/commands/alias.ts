@@ -1,4 +1,5 @@
 import { Command } from "commander";
+import type { PageAfter } from "../../client/methods.ts";
 import { ApiError } from "../../client/errors.ts";
 import type { Alias } from "../../schema/alias.ts";
 import { moment } from "../format.ts";
@@ -10,7 +11,9 @@ import {
   wholeNumber,
   withServer,
 } from "../options.ts";
-import { printJson, printTable, tellMore } from "../output.ts";
+import { type Columns, printDone } from "../output.ts";
+import { printPage, queryOf, withPageAfter } from "../page.ts";
+import { removalCommand, withRevision } from "../single.ts";
 
 /** `runlet alias`. */
 export function aliasCommand(): Command {
@@ -18,7 +21,7 @@ export function aliasCommand(): Command {
     .description("name versions of a function, and send calls from one to the next")
     .addCommand(setCommand())
     .addCommand(listCommand())
-    .addCommand(deleteCommand())
+    .addCommand(removeCommand())
     .addHelpText("after", exampleText(setExamples));
 }
 
@@ -64,49 +67,38 @@ function isMissing(error: unknown): boolean {
 }
 
 function listCommand(): Command {
-  return withServer(new Command("ls"), ["runlet alias ls hello --json"])
+  return withPageAfter(withServer(new Command("ls"), ["runlet alias ls hello --json"]), "alias")
     .description("list a function's aliases")
     .argument("<name>", "the function")
-    .option("--limit <n>", "how many, at most 200", wholeNumber, 50)
-    .option("--after <alias>", "start after this alias")
-    .action(async (name: string, options: ServerOptions & { limit: number; after?: string }) => {
-      const { limit, after } = options;
-      const page = await clientOf(options).aliases(name, { limit, after });
-      if (options.json) return printJson(page);
-      const header = ["ALIAS", "VERSION", "SECOND", "WEIGHT", "CHANGED", "DESCRIPTION"];
-      printTable(header, page.items.map(rowOf), `No aliases of ${name}.`);
-      tellMore("--after", page.next);
+    .action(async (name: string, options: ServerOptions & PageAfter) => {
+      const page = await clientOf(options).aliases(name, queryOf(options));
+      printPage(page, options, { columns, none: `No aliases of ${name}.`, cursor: "--after" });
     });
 }
 
-function rowOf({ name, version, second, updatedAtUs, description }: Alias): string[] {
-  return [
-    name,
-    String(version),
-    second === undefined ? "-" : String(second.version),
-    second === undefined ? "-" : String(second.weight),
-    moment(updatedAtUs),
-    description,
-  ];
-}
+const columns: Columns<Alias> = {
+  ALIAS: ({ name }) => name,
+  VERSION: ({ version }) => String(version),
+  SECOND: ({ second }) => String(second?.version ?? "-"),
+  WEIGHT: ({ second }) => String(second?.weight ?? "-"),
+  CHANGED: ({ updatedAtUs }) => moment(updatedAtUs),
+  DESCRIPTION: ({ description }) => description,
+};
 
-function deleteCommand(): Command {
-  return withServer(new Command("rm"), ["runlet alias rm hello live"])
-    .description("delete an alias; its versions stay")
-    .argument("<name>", "the function")
-    .argument("<alias>", "the alias")
-    .action(async (name: string, alias: string, options: ServerOptions) => {
-      await clientOf(options).removeAlias(name, alias);
-      if (options.json) printJson({ deleted: `${name}:${alias}` });
-      else process.stdout.write(`Deleted ${name}:${alias}\n`);
-    });
+function removeCommand(): Command {
+  const command = removalCommand({
+    description: "delete an alias; its versions stay",
+    example: "runlet alias rm hello live",
+    takes: { name: "the function", alias: "the alias" },
+    remove: async (client, change, name, alias) => await client.removeAlias(name, alias, change),
+  });
+  return withRevision(command);
 }
 
 /** Tells where an alias sends calls. */
 export function tellAlias(alias: Alias, options: ServerOptions): void {
-  if (options.json) return printJson(alias);
   const { functionName, name, version, second } = alias;
   const rest =
     second === undefined ? "" : `, and a share of ${second.weight} to version ${second.version}`;
-  process.stdout.write(`${functionName}:${name} sends calls to version ${version}${rest}\n`);
+  printDone(options, alias, `${functionName}:${name} sends calls to version ${version}${rest}`);
 }

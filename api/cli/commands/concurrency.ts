@@ -8,7 +8,7 @@ import {
   wholeNumber,
   withServer,
 } from "../options.ts";
-import { printJson } from "../output.ts";
+import { printDone } from "../output.ts";
 
 /** `runlet concurrency`. */
 export function concurrencyCommand(): Command {
@@ -66,8 +66,7 @@ function unsetCommand(): Command {
     });
 }
 
-function tell(name: string, set: FunctionConcurrency, { json }: ServerOptions): void {
-  if (json) return printJson(set);
+function tell(name: string, set: FunctionConcurrency, options: ServerOptions): void {
   const { reserved = "none", provisioned = "as its versions say" } = set;
-  process.stdout.write(`Function ${name}: reserved ${reserved}; provisioned ${provisioned}\n`);
+  printDone(options, set, `Function ${name}: reserved ${reserved}; provisioned ${provisioned}`);
 }

@@ -1,14 +1,11 @@
 import { Command } from "commander";
 import type { Client } from "../../client/client.ts";
-import { clientOf, exampleText, type ServerOptions, wholeNumber, withServer } from "../options.ts";
-import { printJson, tellMore } from "../output.ts";
-import { printEvents } from "./events.ts";
-
-interface ListOptions extends ServerOptions {
-  function?: string;
-  limit: number;
-  before?: string;
-}
+import type { DeadLetterQuery } from "../../schema/event.ts";
+import { clientOf, exampleText, type ServerOptions, withServer } from "../options.ts";
+import { printDone } from "../output.ts";
+import { printPage, queryOf, withPageBefore } from "../page.ts";
+import { showCommand } from "../single.ts";
+import { eventColumns } from "./events.ts";
 
 type ChoiceOptions = ServerOptions & { function?: string };
 
@@ -17,7 +14,7 @@ export function deadLettersCommand(): Command {
   return new Command("dead-letters")
     .description("list, show, redrive and purge events that were given up")
     .addCommand(listCommand(), { isDefault: true })
-    .addCommand(showCommand())
+    .addCommand(showOneCommand())
     .addCommand(redriveCommand())
     .addCommand(purgeCommand())
     .addHelpText(
@@ -27,26 +24,25 @@ export function deadLettersCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withServer(new Command("ls"), ["runlet dead-letters ls --function hello"])
+  const command = withServer(new Command("ls"), ["runlet dead-letters ls --function hello"])
     .description("list events that were given up, newest first (also without a subcommand)")
-    .option("--function <name>", "only of this function")
-    .option("--limit <n>", "how many, at most 200", wholeNumber, 20)
-    .option("--before <id>", "start before this event")
-    .action(async ({ url, json, ...query }: ListOptions) => {
-      const page = await clientOf({ url }).deadLetters({ ...query });
-      if (json) return printJson(page);
-      printEvents(page.items, "No dead letters.");
-      tellMore("--before", page.next);
-    });
+    .option("--function <name>", "only of this function");
+  return withPageBefore(command, "event").action(
+    async (options: ServerOptions & DeadLetterQuery) => {
+      const page = await clientOf(options).deadLetters(queryOf(options));
+      const none = "No dead letters.";
+      printPage(page, options, { columns: eventColumns, none, cursor: "--before" });
+    },
+  );
 }
 
-function showCommand(): Command {
-  return withServer(new Command("show"), ["runlet dead-letters show ID"])
-    .description("show one with its body and its last error as JSON")
-    .argument("<id>", "the event")
-    .action(async (id: string, options: ServerOptions) => {
-      printJson(await clientOf(options).deadLetter(id));
-    });
+function showOneCommand(): Command {
+  return showCommand({
+    description: "show one with its body and its last error as JSON",
+    example: "runlet dead-letters show ID",
+    takes: { id: "the event" },
+    show: async (client, id) => await client.deadLetter(id),
+  });
 }
 
 function redriveCommand(): Command {
@@ -91,8 +87,7 @@ function choosingCommand(verb: string, { description, one, all, told }: Choosing
         "id" in chosen
           ? await one(client, chosen.id).then(() => 1)
           : (await all(client, chosen.name)).count;
-      if (options.json) printJson({ count });
-      else process.stdout.write(`${told(count)}\n`);
+      printDone(options, { count }, told(count));
     });
   return command;
 }

@@ -1,7 +1,11 @@
 import { Command } from "commander";
+import type { PageAfter } from "../../client/methods.ts";
+import type { FunctionVersion } from "../../schema/function.ts";
 import { moment } from "../format.ts";
 import { clientOf, exampleText, type ServerOptions, wholeNumber, withServer } from "../options.ts";
-import { printJson, printTable, tellMore } from "../output.ts";
+import { type Columns, printJson } from "../output.ts";
+import { printPage, queryOf, withPageAfter } from "../page.ts";
+import { removalCommand, withRevision } from "../single.ts";
 
 /** `runlet functions`. */
 export function functionsCommand(): Command {
@@ -14,26 +18,22 @@ export function functionsCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withServer(new Command("ls"), ["runlet functions ls --json"])
+  return withPageAfter(withServer(new Command("ls"), ["runlet functions ls --json"]))
     .description("list functions (also without a subcommand)")
-    .option("--limit <n>", "how many, at most 200", wholeNumber, 50)
-    .option("--after <name>", "start after this name")
-    .action(async (options: ServerOptions & { limit: number; after?: string }) => {
-      const { limit, after } = options;
-      const page = await clientOf(options).functions({ limit, after });
-      if (options.json) return printJson(page);
-      const rows = page.items.map((fn) => [
-        fn.name,
-        String(fn.version),
-        fn.runtime,
-        fn.image,
-        moment(fn.createdAtUs),
-      ]);
-      const header = ["NAME", "VERSION", "RUNTIME", "IMAGE", "DEPLOYED"];
-      printTable(header, rows, "No functions yet. Deploy one with: runlet deploy FILE");
-      tellMore("--after", page.next);
+    .action(async (options: ServerOptions & PageAfter) => {
+      const page = await clientOf(options).functions(queryOf(options));
+      const none = "No functions yet. Deploy one with: runlet deploy FILE";
+      printPage(page, options, { columns, none, cursor: "--after" });
     });
 }
+
+const columns: Columns<FunctionVersion> = {
+  NAME: ({ name }) => name,
+  VERSION: ({ version }) => String(version),
+  RUNTIME: ({ runtime }) => runtime,
+  IMAGE: ({ image }) => image,
+  DEPLOYED: ({ createdAtUs }) => moment(createdAtUs),
+};
 
 function showCommand(): Command {
   return withServer(new Command("show"), ["runlet functions show hello --version 1"])
@@ -46,12 +46,11 @@ function showCommand(): Command {
 }
 
 function removeCommand(): Command {
-  return withServer(new Command("rm"), ["runlet functions rm hello"])
-    .description("delete a function with all its versions; its invocations stay on record")
-    .argument("<name>", "the function")
-    .action(async (name: string, options: ServerOptions) => {
-      await clientOf(options).removeFunction(name);
-      if (options.json) printJson({ deleted: name });
-      else process.stdout.write(`Deleted ${name}\n`);
-    });
+  const command = removalCommand({
+    description: "delete a function with all its versions; its invocations stay on record",
+    example: "runlet functions rm hello",
+    takes: { name: "the function" },
+    remove: async (client, change, name) => await client.removeFunction(name, change),
+  });
+  return withRevision(command);
 }

@@ -2,17 +2,19 @@ import { Command } from "commander";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
+import type { Image } from "../../schema/image.ts";
 import { moment, size } from "../format.ts";
 import { tarOf } from "../input.ts";
 import { clientOf, exampleText, type ServerOptions, withServer } from "../options.ts";
-import { printJson, printTable } from "../output.ts";
+import { type Columns, printDone, printJson, printTable } from "../output.ts";
 import { ProgressLine } from "../progress.ts";
+import { removalCommand } from "../single.ts";
 
 /** `runlet image`. */
 export function imageCommand(): Command {
   return new Command("image")
     .alias("images")
-    .description("list, add and remove images")
+    .description("list, add and delete images")
     .addCommand(listCommand(), { isDefault: true })
     .addCommand(addCommand())
     .addCommand(removeCommand())
@@ -24,17 +26,18 @@ function listCommand(): Command {
     .description("list images (also without a subcommand)")
     .action(async (options: ServerOptions) => {
       const items = await clientOf(options).images();
-      if (options.json) return printJson({ items });
-      const rows = items.map((image) => [
-        image.name,
-        image.kind,
-        image.kind === "host" ? "-" : size(image.sizeBytes),
-        image.digest.slice(0, 12),
-        image.kind === "host" ? "-" : moment(image.createdAtMs * 1000),
-      ]);
-      printTable(["NAME", "KIND", "SIZE", "DIGEST", "CREATED"], rows, "No images.");
+      if (options.json) printJson({ items });
+      else printTable(columns, items, "No images.");
     });
 }
+
+const columns: Columns<Image> = {
+  NAME: ({ name }) => name,
+  KIND: ({ kind }) => kind,
+  SIZE: ({ kind, sizeBytes }) => (kind === "host" ? "-" : size(sizeBytes)),
+  DIGEST: ({ digest }) => digest.slice(0, 12),
+  CREATED: ({ kind, createdAtMs }) => (kind === "host" ? "-" : moment(createdAtMs * 1000)),
+};
 
 const addExamples = [
   "runlet image add ./rootfs --name alpine",
@@ -53,20 +56,17 @@ function addCommand(): Command {
       const archive = counted(await archiveOf(path), onProgress);
       const image = await clientOf(options).addImage(name, archive, onProgress);
       line[Symbol.dispose]();
-      if (options.json) return printJson(image);
-      process.stdout.write(`Added ${image.name} (${size(image.sizeBytes)})\n`);
+      printDone(options, image, `Added ${image.name} (${size(image.sizeBytes)})`);
     });
 }
 
 function removeCommand(): Command {
-  return withServer(new Command("rm"), ["runlet image rm alpine"])
-    .description("remove an image that was added")
-    .argument("<name>", "the image")
-    .action(async (name: string, options: ServerOptions) => {
-      await clientOf(options).removeImage(name);
-      if (options.json) printJson({ deleted: name });
-      else process.stdout.write(`Removed ${name}\n`);
-    });
+  return removalCommand({
+    description: "delete an image that was added",
+    example: "runlet image rm alpine",
+    takes: { name: "the image" },
+    remove: async (client, _change, name) => await client.removeImage(name),
+  });
 }
 
 async function archiveOf(path: string): Promise<AsyncIterable<Uint8Array>> {

@@ -2,7 +2,9 @@ import { Command, Option } from "commander";
 import type { Invocation, InvocationQuery } from "../../schema/invocation.ts";
 import { duration, endOf, moment } from "../format.ts";
 import { clientOf, exampleText, type ServerOptions, wholeNumber, withServer } from "../options.ts";
-import { printJson, printTable, tellMore } from "../output.ts";
+import { type Columns, printDone } from "../output.ts";
+import { printPage, queryOf, withPageBefore } from "../page.ts";
+import { showCommand } from "../single.ts";
 
 type ListOptions = ServerOptions & InvocationQuery;
 
@@ -33,7 +35,7 @@ export function invocationsCommand(): Command {
   return new Command("invocations")
     .description("list, show and cancel invocations")
     .addCommand(listCommand(), { isDefault: true })
-    .addCommand(showCommand())
+    .addCommand(showOneCommand())
     .addCommand(cancelCommand())
     .addHelpText(
       "after",
@@ -42,7 +44,9 @@ export function invocationsCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withServer(new Command("ls"), ["runlet invocations ls --function hello --limit 5"])
+  const command = withServer(new Command("ls"), [
+    "runlet invocations ls --function hello --limit 5",
+  ])
     .description("list invocations, newest first (also without a subcommand)")
     .option("--function <name>", "only of this function")
     .option("--qualifier <name>", "only where the caller named this alias or version")
@@ -52,40 +56,34 @@ function listCommand(): Command {
     .option("--since <time>", "only since this time: ISO 8601, or milliseconds since the epoch")
     .option("--until <time>", "only before this time")
     .option("--min-duration-ms <n>", "only runs that took so long or longer", wholeNumber)
-    .option("--trace-id <id>", "only of this trace")
-    .option("--limit <n>", "how many, at most 200", wholeNumber, 20)
-    .option("--before <id>", "start before this invocation")
-    .action(async ({ url, json, ...query }: ListOptions) => {
-      const page = await clientOf({ url }).invocations({ ...query });
-      if (json) return printJson(page);
-      const header = ["ID", "FUNCTION", "STATUS", "START", "END", "QUEUED", "RUN"];
-      const none = page.next === undefined ? "No such invocations." : "None among the newest.";
-      printTable(header, page.items.map(rowOf), none);
-      tellMore("--before", page.next);
-    });
+    .option("--trace-id <id>", "only of this trace");
+  return withPageBefore(command, "invocation").action(async (options: ListOptions) => {
+    const page = await clientOf(options).invocations(queryOf(options));
+    const none = page.next === undefined ? "No such invocations." : "None among the newest.";
+    printPage(page, options, { columns, none, cursor: "--before" });
+  });
 }
 
-function rowOf(item: Invocation): string[] {
-  return [
-    item.id,
-    item.functionName === undefined
-      ? `(${item.runtime})`
-      : [item.functionName, item.functionVersion].filter((part) => part !== undefined).join(":"),
-    item.status,
-    item.start ?? "-",
-    endOf(item),
-    moment(item.queuedAtUs),
-    duration(item.runUs),
-  ];
-}
+const columns: Columns<Invocation> = {
+  ID: ({ id }) => id,
+  FUNCTION: ({ functionName, functionVersion, runtime }) =>
+    functionName === undefined
+      ? `(${runtime})`
+      : [functionName, functionVersion].filter((part) => part !== undefined).join(":"),
+  STATUS: ({ status }) => status,
+  START: ({ start }) => start ?? "-",
+  END: endOf,
+  QUEUED: ({ queuedAtUs }) => moment(queuedAtUs),
+  RUN: ({ runUs }) => duration(runUs),
+};
 
-function showCommand(): Command {
-  return withServer(new Command("show"), ["runlet invocations show ID"])
-    .description("show one invocation's record as JSON")
-    .argument("<id>", "the invocation")
-    .action(async (id: string, options: ServerOptions) => {
-      printJson(await clientOf(options).invocation(id));
-    });
+function showOneCommand(): Command {
+  return showCommand({
+    description: "show one invocation's record as JSON",
+    example: "runlet invocations show ID",
+    takes: { id: "the invocation" },
+    show: async (client, id) => await client.invocation(id),
+  });
 }
 
 function cancelCommand(): Command {
@@ -94,7 +92,6 @@ function cancelCommand(): Command {
     .argument("<id>", "the invocation")
     .action(async (id: string, options: ServerOptions) => {
       const record = await clientOf(options).cancel(id);
-      if (options.json) printJson(record);
-      else process.stdout.write(`Invocation ${id}: ${record.status} (${endOf(record)})\n`);
+      printDone(options, record, `Invocation ${id}: ${record.status} (${endOf(record)})`);
     });
 }

@@ -5,7 +5,7 @@ import type { Callback } from "../../schema/destination.ts";
 import { answerAsJson, printAnswer } from "../answer.ts";
 import { readInput } from "../input.ts";
 import { clientOf, type ServerOptions, withServer } from "../options.ts";
-import { printJson } from "../output.ts";
+import { printDone, printJson } from "../output.ts";
 import { writeOutput } from "../terminal.ts";
 
 interface InvokeCommandOptions extends ServerOptions {
@@ -58,17 +58,13 @@ export function invokeCommand(): Command {
       if (options.async) {
         const request = { event, contentType, qualifier, callback };
         const accepted = await client.invokeAsync(name, request);
-        if (options.json) printJson(accepted);
-        else process.stdout.write(`${accepted.eventId}\n`);
-        return;
+        return printDone(options, accepted, accepted.eventId);
       }
       const log = options.log ? "tail" : undefined;
       const request = { event, contentType, qualifier, idempotencyKey, log } as const;
       if (options.dryRun) {
         const version = await client.checkInvoke(name, request);
-        if (options.json) return printJson({ name, version });
-        process.stdout.write(`Fit to run: ${name} version ${version}\n`);
-        return;
+        return printDone(options, { name, version }, `Fit to run: ${name} version ${version}`);
       }
       const answer = await client.invokeStream(name, request).catch(tellLogOfFailure);
       tellLog(answer.headers);

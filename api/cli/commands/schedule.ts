@@ -1,6 +1,11 @@
 import { Command, Option } from "commander";
 import type { Client } from "../../client/client.ts";
-import type { Schedule, ScheduleDetail, ScheduleSpecInput } from "../../schema/schedule.ts";
+import type {
+  Schedule,
+  ScheduleDetail,
+  ScheduleQuery,
+  ScheduleSpecInput,
+} from "../../schema/schedule.ts";
 import { moment } from "../format.ts";
 import {
   clientOf,
@@ -10,9 +15,12 @@ import {
   wholeNumber,
   withServer,
 } from "../options.ts";
-import { printJson, printTable, tellMore } from "../output.ts";
+import { type Columns, printDone } from "../output.ts";
+import { printPage, queryOf, withPageAfter } from "../page.ts";
+import { removalCommand, showCommand, withRevision } from "../single.ts";
 
 interface SetOptions extends ServerOptions {
+  ifMatch?: string;
   function: string;
   qualifier?: string;
   cron?: string;
@@ -32,11 +40,11 @@ export function scheduleCommand(): Command {
     .description("invoke functions at set times, or keep containers of them started")
     .addCommand(setCommand())
     .addCommand(listCommand(), { isDefault: true })
-    .addCommand(showCommand())
+    .addCommand(showOneCommand())
     .addCommand(turnCommand("pause", "let due times pass without a run"))
     .addCommand(turnCommand("resume", "let a paused schedule come due again"))
     .addCommand(runCommand())
-    .addCommand(deleteCommand())
+    .addCommand(removeCommand())
     .addHelpText("after", exampleText([...setExamples, "runlet schedule"]));
 }
 
@@ -47,7 +55,7 @@ const setExamples = [
 ];
 
 function setCommand(): Command {
-  const command: Command = withServer(new Command("set"), setExamples)
+  const command: Command = withRevision(withServer(new Command("set"), setExamples))
     .description("make a schedule, or replace what it says")
     .argument("<name>", "the schedule")
     .requiredOption("--function <name>", "the function to invoke")
@@ -69,7 +77,7 @@ function setCommand(): Command {
       ).choices(missedRuns),
     )
     .action(async (name: string, options: SetOptions) => {
-      const { cron, rate } = options;
+      const { cron, rate, ifMatch } = options;
       const expression = cron ?? (rate === undefined ? undefined : `rate(${rate})`);
       if (expression === undefined) command.error("expected --cron or --rate");
       const spec: ScheduleSpecInput = {
@@ -84,7 +92,7 @@ function setCommand(): Command {
         }),
         ...(options.event !== undefined && { event: eventOf(options.event, options.type) }),
       };
-      tell(await clientOf(options).putSchedule(name, spec), options);
+      tell(await clientOf(options).putSchedule(name, spec, { ifMatch }), options);
     });
   return command;
 
@@ -99,46 +107,33 @@ function setCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withServer(new Command("ls"), ["runlet schedule ls --function report"])
+  const command = withServer(new Command("ls"), ["runlet schedule ls --function report"])
     .description("list schedules (also without a subcommand)")
-    .option("--function <name>", "only of this function")
-    .option("--limit <n>", "how many, at most 200", wholeNumber, 50)
-    .option("--after <name>", "start after this name")
-    .action(
-      async ({
-        url,
-        json,
-        ...query
-      }: ServerOptions & { function?: string; limit: number; after?: string }) => {
-        const page = await clientOf({ url }).schedules({ ...query });
-        if (json) return printJson(page);
-        const header = ["NAME", "FUNCTION", "EXPRESSION", "TIME ZONE", "STATE", "NEXT", "LAST"];
-        printTable(header, page.items.map(rowOf), "No such schedules.");
-        tellMore("--after", page.next);
-      },
-    );
+    .option("--function <name>", "only of this function");
+  return withPageAfter(command).action(async (options: ServerOptions & ScheduleQuery) => {
+    const page = await clientOf(options).schedules(queryOf(options));
+    printPage(page, options, { columns, none: "No such schedules.", cursor: "--after" });
+  });
 }
 
-function rowOf(item: Schedule): string[] {
-  const { qualifier, nextAtUs, last } = item;
-  return [
-    item.name,
-    qualifier === undefined ? item.function : `${item.function}:${qualifier}`,
-    item.expression,
-    item.timeZone,
-    item.state,
-    nextAtUs[0] === undefined ? "-" : moment(nextAtUs[0]),
-    last === undefined ? "-" : `${last.status} ${moment(last.dueAtUs)}`,
-  ];
-}
+const columns: Columns<Schedule> = {
+  NAME: ({ name }) => name,
+  FUNCTION: ({ function: name, qualifier }) =>
+    qualifier === undefined ? name : `${name}:${qualifier}`,
+  EXPRESSION: ({ expression }) => expression,
+  "TIME ZONE": ({ timeZone }) => timeZone,
+  STATE: ({ state }) => state,
+  NEXT: ({ nextAtUs: [next] }) => (next === undefined ? "-" : moment(next)),
+  LAST: ({ last }) => (last === undefined ? "-" : `${last.status} ${moment(last.dueAtUs)}`),
+};
 
-function showCommand(): Command {
-  return withServer(new Command("show"), ["runlet schedule show nightly"])
-    .description("show a schedule as JSON, with its next due times")
-    .argument("<name>", "the schedule")
-    .action(async (name: string, options: ServerOptions) => {
-      printJson(await clientOf(options).getSchedule(name));
-    });
+function showOneCommand(): Command {
+  return showCommand({
+    description: "show a schedule as JSON, with its next due times",
+    example: "runlet schedule show nightly",
+    takes: { name: "the schedule" },
+    show: async (client, name) => await client.getSchedule(name),
+  });
 }
 
 function turnCommand(verb: keyof typeof turns, description: string): Command {
@@ -161,25 +156,22 @@ function runCommand(): Command {
     .argument("<name>", "the schedule")
     .action(async (name: string, options: ServerOptions) => {
       const accepted = await clientOf(options).runSchedule(name);
-      if (options.json) printJson(accepted);
-      else process.stdout.write(`Schedule ${name}: event ${accepted.eventId}\n`);
+      printDone(options, accepted, `Schedule ${name}: event ${accepted.eventId}`);
     });
 }
 
-function deleteCommand(): Command {
-  return withServer(new Command("rm"), ["runlet schedule rm nightly"])
-    .description("delete a schedule; events that it handed over run")
-    .argument("<name>", "the schedule")
-    .action(async (name: string, options: ServerOptions) => {
-      await clientOf(options).removeSchedule(name);
-      if (options.json) printJson({ deleted: name });
-      else process.stdout.write(`Deleted ${name}\n`);
-    });
+function removeCommand(): Command {
+  const command = removalCommand({
+    description: "delete a schedule; events that it handed over run",
+    example: "runlet schedule rm nightly",
+    takes: { name: "the schedule" },
+    remove: async (client, change, name) => await client.removeSchedule(name, change),
+  });
+  return withRevision(command);
 }
 
-function tell(schedule: ScheduleDetail, { json }: ServerOptions): void {
-  if (json) return printJson(schedule);
+function tell(schedule: ScheduleDetail, options: ServerOptions): void {
   const { name, state, nextAtUs } = schedule;
   const next = nextAtUs.map(moment).join(", ") || "-";
-  process.stdout.write(`Schedule ${name}: ${state}; next ${next}\n`);
+  printDone(options, schedule, `Schedule ${name}: ${state}; next ${next}`);
 }

@@ -1,8 +1,14 @@
 import { Command } from "commander";
+import type { PageAfter } from "../../client/methods.ts";
+import type { Secret } from "../../schema/secret.ts";
 import { moment } from "../format.ts";
 import { readInput } from "../input.ts";
-import { clientOf, exampleText, type ServerOptions, wholeNumber, withServer } from "../options.ts";
-import { printJson, printTable, tellMore } from "../output.ts";
+import { clientOf, exampleText, type ServerOptions, withServer } from "../options.ts";
+import { type Columns, printDone } from "../output.ts";
+import { printPage, queryOf, withPageAfter } from "../page.ts";
+import { removalCommand } from "../single.ts";
+
+const setExample = 'printf %s "$URL" | runlet secrets set database-url';
 
 /** `runlet secrets`. */
 export function secretsCommand(): Command {
@@ -11,45 +17,41 @@ export function secretsCommand(): Command {
     .addCommand(listCommand(), { isDefault: true })
     .addCommand(setCommand())
     .addCommand(removeCommand())
-    .addHelpText("after", exampleText(['printf %s "$URL" | runlet secrets set database-url']));
+    .addHelpText("after", exampleText([setExample]));
 }
 
 function listCommand(): Command {
-  return withServer(new Command("ls"), ["runlet secrets ls --json"])
+  return withPageAfter(withServer(new Command("ls"), ["runlet secrets ls --json"]))
     .description("list secrets, without their values (also without a subcommand)")
-    .option("--limit <n>", "how many, at most 200", wholeNumber, 50)
-    .option("--after <name>", "start after this name")
-    .action(async (options: ServerOptions & { limit: number; after?: string }) => {
-      const { limit, after } = options;
-      const page = await clientOf(options).secrets({ limit, after });
-      if (options.json) return printJson(page);
-      const rows = page.items.map(({ name, updatedAtUs }) => [name, moment(updatedAtUs)]);
-      printTable(["NAME", "SET"], rows, "No secrets yet. Set one with: runlet secrets set NAME");
-      tellMore("--after", page.next);
+    .action(async (options: ServerOptions & PageAfter) => {
+      const page = await clientOf(options).secrets(queryOf(options));
+      const none = "No secrets yet. Set one with: runlet secrets set NAME";
+      printPage(page, options, { columns, none, cursor: "--after" });
     });
 }
 
+const columns: Columns<Secret> = {
+  NAME: ({ name }) => name,
+  SET: ({ updatedAtUs }) => moment(updatedAtUs),
+};
+
 function setCommand(): Command {
-  const example = 'printf %s "$URL" | runlet secrets set database-url';
-  return withServer(new Command("set"), [example])
+  return withServer(new Command("set"), [setExample])
     .description("set a secret to what standard input or a file holds")
     .argument("<name>", "the secret")
     .option("-f, --file <path>", "read the value from a file", "-")
     .action(async (name: string, options: ServerOptions & { file: string }) => {
       const value = (await readInput(options.file)).toString("utf8");
       await clientOf(options).setSecret(name, value);
-      if (options.json) printJson({ set: name });
-      else process.stdout.write(`Set ${name}\n`);
+      printDone(options, { set: name }, `Set ${name}`);
     });
 }
 
 function removeCommand(): Command {
-  return withServer(new Command("rm"), ["runlet secrets rm database-url"])
-    .description("delete a secret that no function names")
-    .argument("<name>", "the secret")
-    .action(async (name: string, options: ServerOptions) => {
-      await clientOf(options).removeSecret(name);
-      if (options.json) printJson({ deleted: name });
-      else process.stdout.write(`Deleted ${name}\n`);
-    });
+  return removalCommand({
+    description: "delete a secret that no function names",
+    example: "runlet secrets rm database-url",
+    takes: { name: "the secret" },
+    remove: async (client, _change, name) => await client.removeSecret(name),
+  });
 }

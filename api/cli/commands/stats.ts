@@ -2,7 +2,7 @@ import { Command } from "commander";
 import type { FunctionStatistics } from "../../schema/statistics.ts";
 import { duration, moment } from "../format.ts";
 import { clientOf, type ServerOptions, wholeNumber, withServer } from "../options.ts";
-import { printJson, printTable } from "../output.ts";
+import { type Columns, printJson, printTable } from "../output.ts";
 
 /** `runlet stats`. */
 export function statsCommand(): Command {
@@ -25,11 +25,19 @@ function print(statistics: FunctionStatistics): void {
   process.stdout.write(`errors: ${counts.join(", ")}\n`);
   const shares = Object.entries(starts).map(([kind, share]) => `${percent(share)} ${kind}`);
   process.stdout.write(`starts: ${shares.join(", ")}\n`);
-  const rows = Object.entries({ run: runUs, total: totalUs }).map(([name, { p50, p95, p99 }]) => {
-    return [name, duration(p50), duration(p95), duration(p99)];
-  });
-  printTable(["TIME", "P50", "P95", "P99"], rows, "");
+  const rows = [
+    { time: "run", ...runUs },
+    { time: "total", ...totalUs },
+  ];
+  printTable(columns, rows, "");
 }
+
+const columns: Columns<{ time: string } & FunctionStatistics["runUs"]> = {
+  TIME: ({ time }) => time,
+  P50: ({ p50 }) => duration(p50),
+  P95: ({ p95 }) => duration(p95),
+  P99: ({ p99 }) => duration(p99),
+};
 
 function percent(share: number): string {
   return `${(share * 100).toFixed(1)} %`;

@@ -54,6 +54,10 @@ test("an alias is set, given a share, rolled back, listed and deleted", async ()
   const first = await runlet(["rollback", "hello", "live"], { url });
   assert.equal(first.exitCode, 1);
   assert.match(first.stderr, /hello:live: there is no version before 1/);
+  const held = await runlet(["alias", "rm", "hello", "live", "--if-match", ended.revisionId], {
+    url,
+  });
+  assert.match(held.stderr, /\(condition_not_met\)/);
   assert.equal(await printed("alias", "rm", "hello", "live"), "Deleted hello:live\n");
   const again = await runlet(["alias", "rm", "hello", "live"], { url });
   assert.equal(again.exitCode, 1);

@@ -29,7 +29,7 @@ test("a directory becomes an image that runs, with its progress on stderr, and i
     const ran = await runlet(args, { url });
     assert.equal(ran.stdout, "kept\nzero\n", ran.stderr);
   } finally {
-    assert.equal((await runlet(["image", "rm", name], { url })).stdout, `Removed ${name}\n`);
+    assert.equal((await runlet(["image", "rm", name], { url })).stdout, `Deleted ${name}\n`);
   }
   const again = await runlet(["image", "rm", name, "--json"], { url });
   assert.equal(again.exitCode, 1);

@@ -143,6 +143,8 @@ test("with functions and invocations", async (t) => {
   );
 
   await t.test("functions rm deletes one, once", async () => {
+    const held = await runlet(["functions", "rm", "a", "--if-match", "another"], { url });
+    assert.match(held.stderr, /\(condition_not_met\)/);
     assert.equal((await runlet(["functions", "rm", "a"], { url })).stdout, "Deleted a\n");
     const json = await runlet(["functions", "rm", "b", "--json"], { url });
     assert.deepEqual(JSON.parse(json.stdout), { deleted: "b" });

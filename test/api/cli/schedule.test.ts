@@ -65,6 +65,25 @@ test("schedule set takes what a function is provisioned with, in the place of an
   assert.deepEqual([provisioned, missedRuns, event], [4, "run-once", undefined]);
 });
 
+test("schedule set and rm with --if-match change only the revision that it names", async () => {
+  const set = ["set", "held", "--function", "f", "--rate"];
+  const made = await schedule(...set, "1 hour", "--json");
+  const { revisionId } = JSON.parse(made.stdout) as ScheduleDetail;
+  assert.equal((await schedule(...set, "2 hours", "--if-match", revisionId)).exitCode, 0);
+  for (const args of [
+    [...set, "3 hours"],
+    ["rm", "held"],
+  ]) {
+    const { exitCode, stderr } = await schedule(...args, "--if-match", revisionId);
+    assert.equal(exitCode, 1);
+    assert.match(stderr, /\(condition_not_met\)/);
+  }
+  const shown = JSON.parse((await schedule("show", "held")).stdout) as ScheduleDetail;
+  assert.equal(shown.expression, "rate(2 hours)");
+  const removed = await schedule("rm", "held", "--if-match", shown.revisionId);
+  assert.equal(removed.stdout, "Deleted held\n");
+});
+
 for (const { what, args, said } of [
   {
     what: "an event and a stock",
