@@ -35,10 +35,19 @@ export function runnerArgs(
   return [executable, ...nodeFlags, ...flags, "-e", source];
 }
 
-/** The command line of a sandbox's agent: -S leaves the site's packages out, which it has no use for. */
+/**
+ * The environment of a sandbox's agent. Python's own allocator keeps more than a small process needs; what an
+ * image sets for Python is not for the agent.
+ */
+export const agentEnv = { PYTHONMALLOC: "malloc", PYTHONPATH: "", PYTHONHOME: "" } as const;
+
+/** The command line of a sandbox's agent: -s and -S leave packages out, which it has no use for. */
 export function agentArgs(): string[] {
-  agentSource ??= linkPython("agent", "main", new Set());
-  return ["python3", ...pythonFlags, "-S", "-c", agentSource];
+  agentSource ??= readFileSync(new URL("agent/boot.py", import.meta.url), "utf8").replace(
+    "SOURCE",
+    () => JSON.stringify(linkPython("agent", "main", new Set())),
+  );
+  return ["python3", "-s", "-S", "-B", "-c", agentSource];
 }
 
 let agentSource: string | undefined;

@@ -8,7 +8,7 @@ import { RunletError } from "../../errors.ts";
 import type { Image } from "../../image/image.ts";
 import type { Machine } from "../../machine.ts";
 import { withAgentRights, withWritableRoot } from "../../oci/spec-options.ts";
-import { agentArgs } from "../program.ts";
+import { agentArgs, agentEnv } from "../program.ts";
 import { AgentFiles } from "./agent-files.ts";
 import { AgentLink } from "./agent-link.ts";
 import { connectPort } from "./port-connection.ts";
@@ -91,6 +91,7 @@ export class Agent implements AsyncDisposable {
       image,
       tmpBytes,
       args: agentArgs(),
+      env: agentEnv,
       cwd: "/",
       mounts: [withWritableRoot(overlayDirectory), withAgentRights],
     });

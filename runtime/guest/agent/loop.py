@@ -2,8 +2,8 @@
 
 import os
 import select
-import signal
-from collections import deque
+import _signal as signal
+from _collections import deque
 
 
 class Loop:

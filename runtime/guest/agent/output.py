@@ -1,6 +1,6 @@
 """What a process has written: kept up to a bound for those who come later, passed on to those who watch."""
 
-from collections import deque
+from _collections import deque
 
 RING_BYTES = 1024 * 1024
 

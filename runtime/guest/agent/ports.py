@@ -1,15 +1,18 @@
 """Connections to what listens inside."""
 
 import errno
-import socket
 
 from .call import Refusal
 
 READ_BYTES = 64 * 1024
+SHUT_WR = 1
 
 
 def connect(loop, call, port):
     """Connects to a port of the sandbox's own loopback; the call is the connection."""
+    # Few sandboxes serve anything, and the module takes memory in each.
+    import socket
+
     last = OSError(errno.ECONNREFUSED, "connection refused")
     for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
         link = None
@@ -81,7 +84,7 @@ class Connection:
         self._loop.unwatch_writable(self._link.fileno())
         if self._is_input_ended:
             try:
-                self._link.shutdown(socket.SHUT_WR)
+                self._link.shutdown(SHUT_WR)
             except OSError:
                 pass
             self._settle()

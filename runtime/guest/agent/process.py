@@ -6,7 +6,7 @@ import os
 import struct
 import termios
 import time
-from collections import deque
+from _collections import deque
 
 from .call import Refusal
 from .output import Output, Viewer

@@ -2,10 +2,9 @@
 
 import fcntl
 import os
-import signal
+import _signal as signal
 import struct
 import termios
-from collections import OrderedDict
 
 from .call import Refusal
 from .process import Process
@@ -23,7 +22,7 @@ class Processes:
         self._loop = loop
         self._identity = identity
         self._running = {}
-        self._ended = OrderedDict()
+        self._ended = {}
 
     def find(self, pid):
         process = self._running.get(pid) or self._ended.get(pid)
@@ -115,7 +114,7 @@ class Processes:
             self._ended.pop(pid, None)
             self._ended[pid] = process
             if len(self._ended) > MAX_ENDED:
-                self._ended.popitem(last=False)
+                del self._ended[next(iter(self._ended))]
 
 
 class Streams:
