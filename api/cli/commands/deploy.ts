@@ -1,4 +1,5 @@
-import { InvalidArgumentError, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { Destination } from "../../schema/destination.ts";
 import type { FunctionSpecInput } from "../../schema/function.ts";
 import { deployment } from "../deployment.ts";
 import {
@@ -13,6 +14,7 @@ import {
   withServer,
 } from "../options.ts";
 import { printJson } from "../output.ts";
+import { withRevision } from "../single.ts";
 import { TrailingCommand } from "../trailing-command.ts";
 
 interface DeployOptions extends ServerOptions, LimitOptions {
@@ -26,12 +28,16 @@ interface DeployOptions extends ServerOptions, LimitOptions {
   concurrency?: number;
   queueLimit?: number;
   maxAttempts?: number;
+  onSuccess?: string;
+  onFailure?: string;
+  callbackSecret?: string;
   rateLimit?: number;
   provisioned?: number;
   public?: boolean;
   corsOrigin?: string[];
   dependencies?: FunctionSpecInput["dependencies"];
   check: boolean;
+  ifMatch?: string;
 }
 
 const examples = [
@@ -41,9 +47,12 @@ const examples = [
   "runlet deploy report.zip",
   "runlet deploy --name upper -- tr a-z A-Z",
   "runlet deploy site.mjs --public",
+  "runlet deploy work.mjs --on-success tell --on-failure https://example.org/failed --callback-secret callback-key",
   "runlet deploy ./tools --name report -- bash report.sh --short",
   "runlet deploy ./bootstrap --runtime provided --name native",
 ];
+
+const destinations = "a function, an alias as name:alias, or a URL with --callback-secret";
 
 /** `runlet deploy`. */
 export function deployCommand(): TrailingCommand {
@@ -76,6 +85,9 @@ export function deployCommand(): TrailingCommand {
     .option("--concurrency <n>", "how many invocations may run at once", wholeNumber)
     .option("--queue-limit <n>", "how many invocations may wait for room", wholeNumber)
     .option("--max-attempts <n>", "how often an event that nobody waits for is tried", wholeNumber)
+    .option("--on-success <where>", `who gets what an event was answered: ${destinations}`)
+    .option("--on-failure <where>", "who gets why an event was given up: likewise")
+    .option("--callback-secret <name>", "the secret that signs what such a URL is sent")
     .option("--rate-limit <n>", "how many calls a second one caller may make", positiveNumber)
     .option("--provisioned <n>", "how many containers are kept started", wholeNumber)
     .option("--public", "let anybody who reaches the server call it at its URL, see `runlet url`")
@@ -87,13 +99,14 @@ export function deployCommand(): TrailingCommand {
       ).choices(["install", "install-with-scripts", "as-is"]),
     )
     .option("--no-check", "do not load the code before it counts; the next invocation tells");
-  return withServer(withLimits(command), examples).action(
+  return withRevision(withServer(withLimits(command), examples)).action(
     async (path: string | undefined, options: DeployOptions) => {
       const { runtime, handler, isolation } = options;
       const { keepAliveMs, idleTimeoutMs, concurrency, queueLimit, provisioned } = options;
       if (path === undefined && !command.trailing?.length) {
         command.error("expected a file or a directory, or a command after --");
       }
+      const told = destinationsOf(command, options);
       const words = { path, command: command.trailing, name: options.name, runtime };
       const { name, spec } = await deployment(words);
       const chosen = given({
@@ -103,7 +116,7 @@ export function deployCommand(): TrailingCommand {
         idleTimeoutMs,
         concurrency,
         queueLimit,
-        ...(options.maxAttempts !== undefined && { async: { maxAttempts: options.maxAttempts } }),
+        async: { ...spec.async, ...told, ...given({ maxAttempts: options.maxAttempts }) },
         ...(options.rateLimit !== undefined && { rateLimit: { perSecond: options.rateLimit } }),
         provisioned,
         dependencies: options.dependencies,
@@ -114,7 +127,7 @@ export function deployCommand(): TrailingCommand {
       const { version, created } = await clientOf(options).deploy(
         name,
         { ...spec, ...chosen, ...limitsOf(options), env, secrets },
-        { check: options.check },
+        { check: options.check, ifMatch: options.ifMatch },
       );
       if (options.json) return printJson({ ...version, created });
       const what = `${version.name} version ${version.version} (${version.runtime})`;
@@ -136,6 +149,24 @@ function secretEntry(text: string, previous: Record<string, string> = {}): Recor
     throw new InvalidArgumentError("Expected NAME=secret.");
   }
   return { ...previous, [variable]: name };
+}
+
+/** Who is told of the end of an event, as far as it was said. */
+function destinationsOf(
+  command: Command,
+  { onSuccess, onFailure, callbackSecret: secret }: DeployOptions,
+): { onSuccess?: Destination; onFailure?: Destination } {
+  const isTold = [onSuccess, onFailure].some((where) => where?.includes("://"));
+  if (isTold !== (secret !== undefined)) {
+    command.error("expected --callback-secret together with a URL as --on-success or --on-failure");
+  }
+  const destinationOf = (where?: string): Destination | undefined => {
+    if (where === undefined) return undefined;
+    return secret !== undefined && where.includes("://")
+      ? { url: where, secret }
+      : { function: where };
+  };
+  return given({ onSuccess: destinationOf(onSuccess), onFailure: destinationOf(onFailure) });
 }
 
 /** How the function may be called at its URL, where anything was said of that; the rest is as `own` has it. */

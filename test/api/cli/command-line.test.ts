@@ -77,6 +77,14 @@ const wrong: { args: string[]; says: RegExp; exitCode?: number }[] = [
   { args: ["deploy", "--env", "1=2", "a"], says: /Expected NAME=value/ },
   { args: ["deploy", "--env", "NOT_SET_ANYWHERE", "a"], says: /is not set in the environment/ },
   { args: ["deploy", "--memory-bytes", "3MB", "a"], says: /a size such as 512MiB/ },
+  {
+    args: ["deploy", "--on-failure", "https://example.org/failed", "--", "true"],
+    says: /expected --callback-secret together with a URL/,
+  },
+  {
+    args: ["deploy", "--on-success", "tell", "--callback-secret", "key", "--", "true"],
+    says: /expected --callback-secret together with a URL/,
+  },
   { args: ["init", "a", "--runtime", "perl"], says: /Allowed choices are node, typescript, / },
   { args: ["dev", "a", "b"], says: /too many arguments/ },
   { args: ["serve", "--port", "http"], says: /whole number/ },
