@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { AgentStocks } from "../runtime/pool/agent-stocks.ts";
 import type { Pool } from "../runtime/pool/pool.ts";
 import type { Scheduler } from "../runtime/pool/scheduler.ts";
 import type { EventQueue } from "./domain/events/event-queue.ts";
@@ -16,7 +17,11 @@ export interface Metrics {
 export interface MetricsSources {
   events: EventQueue;
   pool: Pool;
+  /** Sandboxes that wait to be opened. */
+  stocks: AgentStocks;
   scheduler: Scheduler;
+  /** How many sandboxes are open. */
+  openSandboxes: () => number;
 }
 
 const stageBuckets = [
@@ -24,10 +29,12 @@ const stageBuckets = [
 ];
 
 /** Metrics of a server of its own registry; gauges are read when they are asked for. */
-export function createMetrics({ events, pool, scheduler }: MetricsSources): Metrics {
+export function createMetrics(sources: MetricsSources): Metrics {
+  const { events, pool, stocks, scheduler, openSandboxes: read } = sources;
   const registry = new Registry();
   const registers = [registry];
-  gaugePool(registry, pool);
+  gaugePool(registry, pool, stocks);
+  gauge(registry, { name: "runlet_sandboxes_open", help: "Sandboxes that are open", read });
   gaugeScheduler(registry, scheduler);
   gaugeEvents(registry, events);
   const invocations = new Counter({
@@ -55,7 +62,7 @@ export function createMetrics({ events, pool, scheduler }: MetricsSources): Metr
   };
 }
 
-function gaugePool(registry: Registry, pool: Pool): void {
+function gaugePool(registry: Registry, pool: Pool, stocks: AgentStocks): void {
   const fields = {
     ready: "Started, unused containers",
     starting: "Containers that are being started for a stock or for who waits for one",
@@ -70,7 +77,9 @@ function gaugePool(registry: Registry, pool: Pool): void {
       registers: [],
       collect() {
         this.reset();
-        for (const [name, state] of pool.states) this.set({ class: name }, state[field]);
+        for (const [name, state] of [...pool.states, ...stocks.states]) {
+          this.set({ class: name }, state[field]);
+        }
       },
     });
     registry.registerMetric(made);

@@ -32,8 +32,14 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   await using stack = new AsyncDisposableStack();
   const records = await openRecords(config, log, stack);
   const containers = await openContainers(config, log, stack);
-  const { pool, images, scheduler } = containers;
-  const metrics = createMetrics({ events: records.events, pool, scheduler });
+  const { pool, stocks, images, scheduler } = containers;
+  const metrics = createMetrics({
+    events: records.events,
+    pool,
+    stocks,
+    scheduler,
+    openSandboxes: () => services.sandboxes.size,
+  });
   const onFinished = (record: Invocation): void => metrics.observe(record);
   const services = createServices({ config, log, records, containers, onFinished });
   const { invocations, functions, dispatchers, feed, stockUp } = services;

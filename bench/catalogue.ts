@@ -12,6 +12,8 @@ import { http } from "./http.ts";
 import { list } from "./list.ts";
 import { neighbour } from "./neighbour.ts";
 import { reuse } from "./reuse.ts";
+import { files } from "./files.ts";
+import { sandbox } from "./sandbox.ts";
 import { store } from "./store.ts";
 import { stream } from "./stream.ts";
 import { throughput } from "./throughput.ts";
@@ -34,4 +36,6 @@ export const benches: readonly Bench[] = [
   asynchronous,
   stream,
   deploy,
+  sandbox,
+  files,
 ];

@@ -15,6 +15,8 @@ const further: Readonly<Record<string, string[]>> = {
   store: ["store-list"],
   async: ["async-latency"],
   stream: ["stream-rate"],
+  sandbox: ["sandbox-run", "sandbox-pause", "sandbox-wake"],
+  files: ["files-up", "files-down"],
 };
 
 let dir: TempDir;

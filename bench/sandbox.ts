@@ -1,0 +1,136 @@
+import type { Client } from "../api/client/client.ts";
+import { alternate, type Contestant } from "./harness/alternate.ts";
+import type { Bench, Context } from "./harness/bench.ts";
+import { timedPeers } from "./harness/contestants.ts";
+import type { Measurement } from "./harness/result.ts";
+import { startServer } from "./harness/server.ts";
+import { medianAtMost } from "./harness/verdicts.ts";
+import { isolators } from "./peers/names.ts";
+
+const atOnce = 20;
+const memoryBytes = 128 * 1024 * 1024;
+const program = { args: ["/bin/true"] };
+
+/** What opening a sandbox costs, a command in it, and a pause. */
+export const sandbox: Bench = {
+  name: "sandbox",
+  summary: "a sandbox: open (sandbox), 20 at once, run a program, pause and wake",
+  peers: isolators,
+  defaultRuns: 50,
+  counts: "samples of each kind",
+  run: async (context) => {
+    const { runs } = context;
+    const server = await startServer(context, {
+      RUNLET_SANDBOX_STOCK: String(atOnce),
+      RUNLET_MAX_SANDBOXES: "200",
+    });
+    const { client } = server;
+    const { id } = await client.createSandbox({ memoryBytes });
+    await server.stocked(atOnce);
+    const settle = async (): Promise<void> => await server.stocked(atOnce);
+    const opened = await context.peers.isolators();
+    const open = await alternate(
+      [
+        {
+          name: "runlet",
+          samples: runs,
+          chunk: 5,
+          settle,
+          sample: async () => await timeOpen(client),
+        },
+        {
+          name: `runlet@${atOnce}`,
+          samples: Math.ceil(runs / 10),
+          chunk: 1,
+          settle,
+          sample: async () => await timeMany(client),
+        },
+        ...timedPeers(opened, (isolator) => async () => await isolator.program(), { runs }),
+      ],
+      context,
+    );
+    const ran = await alternate(
+      [
+        { name: "runlet", samples: runs, sample: async () => await timeRun(client, id) },
+        inside(client, id, runs),
+        ...timedPeers(opened, (isolator) => isolator.inside?.bind(isolator), { runs }),
+      ],
+      context,
+    );
+    return [
+      measured("sandbox", open, (result) => [medianAtMost(result, 5, "ms")]),
+      measured("sandbox-run", ran, (result) => [medianAtMost(result, 20, "ms")]),
+      ...(await timePauses(client, id, context)),
+    ];
+  },
+};
+
+function measured(
+  name: string,
+  samples: Map<string, number[]>,
+  judge: NonNullable<Measurement["judge"]>,
+): Measurement {
+  return { name, unit: "ms", better: "lower", samples, judge };
+}
+
+async function timeOpen(client: Client): Promise<number> {
+  const start = performance.now();
+  const { id } = await client.createSandbox({ memoryBytes });
+  const elapsedMs = performance.now() - start;
+  await client.removeSandbox(id);
+  return elapsedMs;
+}
+
+/** Until the last of them is ready. */
+async function timeMany(client: Client): Promise<number> {
+  const start = performance.now();
+  const opening = Array.from(
+    { length: atOnce },
+    async () => await client.createSandbox({ memoryBytes }),
+  );
+  const opened = await Promise.all(opening);
+  const elapsedMs = performance.now() - start;
+  await Promise.all(opened.map(async ({ id }) => await client.removeSandbox(id)));
+  return elapsedMs;
+}
+
+async function timeRun(client: Client, id: string): Promise<number> {
+  const start = performance.now();
+  const { exitCode } = await client.runCommand(id, program);
+  if (exitCode !== 0) throw new Error(`Cannot measure a command: it ended with ${exitCode}`);
+  return performance.now() - start;
+}
+
+/** The same program, started and waited for by a process inside. */
+function inside(client: Client, id: string, runs: number): Contestant {
+  const source =
+    "import os, time\nat = time.perf_counter()\npid = os.posix_spawn('/bin/true', ['true'], {})\n" +
+    "os.waitpid(pid, 0)\nprint((time.perf_counter() - at) * 1000)";
+  const sample = async (): Promise<number> => {
+    const { stdout } = await client.runCommand(id, { args: ["python3", "-c", source] });
+    return Number(stdout.text);
+  };
+  return { name: "runlet@inside", samples: runs, sample };
+}
+
+async function timePauses(client: Client, id: string, { runs }: Context): Promise<Measurement[]> {
+  const pauses: number[] = [];
+  const wakes: number[] = [];
+  for (let left = runs; left > 0; left--) {
+    const start = performance.now();
+    await client.pauseSandbox(id);
+    const paused = performance.now();
+    await client.resumeSandbox(id);
+    await client.listFiles(id, "/tmp");
+    pauses.push(paused - start);
+    wakes.push(performance.now() - paused);
+  }
+  return [
+    measured("sandbox-pause", new Map([["runlet", pauses]]), (result) => [
+      medianAtMost(result, 5, "ms"),
+    ]),
+    measured("sandbox-wake", new Map([["runlet", wakes]]), (result) => [
+      medianAtMost(result, 5, "ms"),
+    ]),
+  ];
+}
