@@ -7,7 +7,9 @@ import {
 } from "./container-spec.ts";
 import type { Exit } from "./exit.ts";
 import type { Init } from "./init.ts";
-import { type Capture, captureBoth, type OutputListener } from "./stdio/capture.ts";
+import { Capture, captureBoth, type OutputListener } from "./stdio/capture.ts";
+import type { Mask } from "./stdio/mask.ts";
+import { MaskedSink } from "./stdio/masked-sink.ts";
 
 export interface ProgramOptions extends Omit<ContainerSpecOptions, "pids">, ContainerLimits {
   stdin: Uint8Array;
@@ -20,6 +22,8 @@ export interface ProgramOptions extends Omit<ContainerSpecOptions, "pids">, Cont
   /** Whether the program may connect to the host's sockets in what is mounted for it. */
   hasHostSockets?: boolean;
   onOutput?: OutputListener | undefined;
+  /** What must not be seen of the output, be it as it comes or as it is kept. */
+  mask?: Mask | undefined;
   signal: AbortSignal;
 }
 
@@ -29,6 +33,8 @@ export interface ProgramResult {
   readonly exit: Exit;
   readonly stdout: Capture;
   readonly stderr: Capture;
+  /** Standard output as it was written, also where a mask hides some of it. */
+  readonly unmasked: Capture;
 }
 
 /**
@@ -40,11 +46,14 @@ export async function runProgram(
   machine: Machine,
   options: ProgramOptions,
 ): Promise<ProgramResult> {
-  const { outputBytes, stdoutBytes = outputBytes, hasHostSockets = false } = options;
+  const { outputBytes, stdoutBytes = outputBytes, hasHostSockets = false, mask } = options;
   const { stdout, stderr } = captureBoth(
     { stdoutBytes, stderrBytes: outputBytes },
     options.onOutput,
   );
+  const unmasked = mask === undefined ? stdout : new Capture(stdoutBytes);
+  const maskedStdout = mask && new MaskedSink(mask, stdout);
+  const maskedStderr = mask && new MaskedSink(mask, stderr);
   const { memoryBytes, cpus, pids } = options;
   await using init = machine.container(containerSpec(options), {
     stdio: { kind: "pipe", stdin: true, stdout: true, stderr: true },
@@ -54,13 +63,18 @@ export async function runProgram(
   options.signal.throwIfAborted();
   await init.create();
   await init.start();
-  init.stdout?.attach((chunk) => stdout.write(chunk));
-  init.stderr?.attach((chunk) => stderr.write(chunk));
+  init.stdout?.attach((chunk) => {
+    unmasked.write(chunk);
+    maskedStdout?.write(chunk);
+  });
+  init.stderr?.attach((chunk) => (maskedStderr ?? stderr).write(chunk));
   using _limit = endInTime(init, options.timeoutMs, options.signal);
   feed(init, options.stdin);
   const exit = await init.wait();
   await init.delete();
-  return { containerId: init.id, exit, stdout, stderr };
+  maskedStdout?.flush();
+  maskedStderr?.flush();
+  return { containerId: init.id, exit, stdout, stderr, unmasked };
 }
 
 /** Ends a container at its timeout or when the signal aborts, until it is disposed. */

@@ -1,9 +1,16 @@
 import type { Duplex } from "node:stream";
 import { untilAborted } from "../deadline.ts";
 import { isRunletError, RunletError } from "../errors.ts";
+import type { Mask } from "../container/stdio/mask.ts";
+import { maskedText } from "../container/stdio/masked-sink.ts";
 import { defaultFrameLimits, encodeFrame, FrameDecoder } from "./frame.ts";
 import { parseGuestMessage } from "./guest-message.ts";
-import { type GuestMessage, type HostMessage, maxGuestHeaderBytes } from "./messages.ts";
+import {
+  type GuestError,
+  type GuestMessage,
+  type HostMessage,
+  maxGuestHeaderBytes,
+} from "./messages.ts";
 
 export interface ChannelOptions {
   /** Bound of one frame in either direction, 64 MiB and a header by default. */
@@ -36,6 +43,7 @@ export class Channel implements Disposable {
   #waiter: PromiseWithResolvers<Received | undefined> | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
   #failure: RunletError | undefined;
+  #mask: Mask | undefined;
   #isOver = false;
 
   constructor(socket: Duplex, options: ChannelOptions = {}) {
@@ -110,6 +118,11 @@ export class Channel implements Disposable {
     }
   }
 
+  /** Hides what must not be seen in the errors that the guest tells of from now on. */
+  hide(mask: Mask): void {
+    this.#mask = mask;
+  }
+
   /** Ends the channel at once; the guest's runner sees it and exits. */
   close(): void {
     if (this.#isOver) return;
@@ -133,7 +146,7 @@ export class Channel implements Disposable {
       this.#decoder.push(chunk);
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {
         const message = parseGuestMessage(frame.header, frame.body.length);
-        this.#deliver({ message, body: frame.body });
+        this.#deliver({ message: withoutMasked(message, this.#mask), body: frame.body });
       }
     } catch (error) {
       if (!isRunletError(error)) throw error;
@@ -165,4 +178,17 @@ export class Channel implements Disposable {
   #gone(message: HostMessage): RunletError {
     return new RunletError("unavailable", `Cannot send ${message.type}: the channel is closed`);
   }
+}
+
+function withoutMasked(message: GuestMessage, mask: Mask | undefined): GuestMessage {
+  if (mask === undefined || !("error" in message)) return message;
+  return { ...message, error: maskedError(message.error, mask) };
+}
+
+function maskedError({ name, message, stack }: GuestError, mask: Mask): GuestError {
+  return {
+    name: maskedText(name, mask),
+    message: maskedText(message, mask),
+    ...(stack !== undefined && { stack: maskedText(stack, mask) }),
+  };
 }

@@ -5,6 +5,8 @@ import type { Exit } from "../container/exit.ts";
 import { Freezer } from "../container/freezer.ts";
 import type { Init } from "../container/init.ts";
 import type { Capture } from "../container/stdio/capture.ts";
+import type { Mask } from "../container/stdio/mask.ts";
+import { MaskedSink } from "../container/stdio/masked-sink.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
 import { Channel, type Received } from "./channel.ts";
@@ -37,6 +39,8 @@ export interface GuestTask {
   handler?: string | undefined;
   command?: readonly string[] | undefined;
   env: Readonly<Record<string, string>>;
+  /** What must not be seen of what the code writes, and of the errors that it throws. */
+  mask?: Mask | undefined;
   functionName: string;
   functionVersion: string;
   memoryBytes: number;
@@ -84,6 +88,9 @@ export class Guest implements AsyncDisposable {
   readonly #freezer: Freezer;
   #turn: Promise<void> = Promise.resolve();
   #isReady = false;
+  #mask: Mask | undefined;
+  #captures: readonly [stdout: Capture, stderr: Capture] | undefined;
+  #masked: readonly MaskedSink[] = [];
 
   private constructor(init: Init, channel: Channel, runtime: GuestRuntime) {
     this.init = init;
@@ -157,10 +164,17 @@ export class Guest implements AsyncDisposable {
     this.init.limit({ memoryBytes, cpus });
   }
 
-  /** Sends what the container writes from now on to these two. */
+  /** Sends what the container writes from now on to these two, which are whole after {@link endCapture}. */
   capture(stdout: Capture, stderr: Capture): void {
+    this.#captures = [stdout, stderr];
+    if (this.#mask !== undefined) return this.#captureMasked(this.#mask, stdout, stderr);
     this.init.stdout?.attach((chunk) => stdout.write(chunk));
     this.init.stderr?.attach((chunk) => stderr.write(chunk));
+  }
+
+  /** Captures, too, what a mask has held back because more might have come. */
+  endCapture(): void {
+    for (const sink of this.#masked) sink.flush();
   }
 
   /** Has the runner go through a load and calls of its own, so that the first real ones are quick. */
@@ -180,7 +194,8 @@ export class Guest implements AsyncDisposable {
   }
 
   /** Gives the runner its code and waits until it is loaded. */
-  async load({ body, ...task }: GuestTask): Promise<Reply<{ loadUs: number }>> {
+  async load({ body, mask, ...task }: GuestTask): Promise<Reply<{ loadUs: number }>> {
+    if (mask !== undefined) this.#hide(mask);
     const { handler, command, ...rest } = task;
     const message = {
       type: "load",
@@ -249,6 +264,20 @@ export class Guest implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#channel.close();
     await this.init[Symbol.asyncDispose]();
+  }
+
+  /** Before the code is there, nothing of what is written can be a value of its own. */
+  #hide(mask: Mask): void {
+    this.#mask = mask;
+    this.#channel.hide(mask);
+    if (this.#captures !== undefined) this.capture(...this.#captures);
+  }
+
+  #captureMasked(mask: Mask, stdout: Capture, stderr: Capture): void {
+    const [out, err] = [new MaskedSink(mask, stdout), new MaskedSink(mask, stderr)];
+    this.#masked = [out, err];
+    this.init.stdout?.attach((chunk) => out.write(chunk));
+    this.init.stderr?.attach((chunk) => err.write(chunk));
   }
 
   /** Sends at once, and reads when those who asked before have their answers: questions may be pipelined. */
