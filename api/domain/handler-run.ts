@@ -73,6 +73,8 @@ export type HandlerEvent = Omit<GuestEvent, "deadlineAtMs" | "feed">;
 
 export interface HandlerOutcome extends Outcome {
   readonly answer?: GuestAnswer;
+  /** Whether only the beginning of the answer was kept. */
+  readonly isAnswerCut?: boolean;
 }
 
 /** A reply that is no answer. */
@@ -271,6 +273,7 @@ class HandlerRun {
   }
 
   #facts(): Outcome {
+    this.#taken.guest.endCapture();
     return {
       stdout: this.#stdout,
       stderr: this.#stderr,

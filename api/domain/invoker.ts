@@ -26,7 +26,7 @@ import { poolClassOf } from "./pool-class.ts";
 import type { CodeRepository, StoredVersion } from "./ports.ts";
 import { runCommand } from "./program-run.ts";
 import type { RateLimits } from "./rate-limits.ts";
-import type { Secrets } from "./secrets.ts";
+import { maskOf, type Secrets } from "./secrets.ts";
 import type { Stocking } from "./stocking.ts";
 
 export interface InvokerOptions {
@@ -240,7 +240,8 @@ export class Invoker {
       const { codeDigest } = version;
       const task = codeDigest === null ? undefined : code.path(codeDigest);
       const env = secrets.environmentOf(version.config);
-      const run = { machine, image, version, env, task, onOutput, signal };
+      const mask = maskOf(version.config, env);
+      const run = { machine, image, version, env, mask, task, onOutput, signal };
       return await runCommand({ ...run, stdin: request.event });
     }
     const { contentType, http, event: body, traceId = traceIdOf(id) } = request;
@@ -289,7 +290,7 @@ export function answerOf({ record, outcome }: Finished<HandlerOutcome>, logTail?
   if (outcome.failure !== undefined) {
     throw invocationError(record, outcome.failure, { ...outcome, logTail });
   }
-  const answer = "answer" in outcome ? outcome.answer : undefined;
+  const { answer, isAnswerCut = false }: Partial<HandlerOutcome> = outcome;
   if (answer === undefined) throw new Error("An invocation that did not fail has no answer");
   return {
     record,
@@ -297,7 +298,7 @@ export function answerOf({ record, outcome }: Finished<HandlerOutcome>, logTail?
     contentType: answer.contentType,
     headers: answer.headers,
     body: answer.body,
-    truncated: record.runtime === "command" && record.stdoutTruncated,
+    truncated: isAnswerCut,
     logTail,
   };
 }

@@ -23,6 +23,7 @@ export async function checkLoad(
     const loaded = await guest.load(await task());
     if (loaded.kind === "answered") return;
     signal.throwIfAborted();
+    guest.endCapture();
     const { failure, thrown } = failureOf(loaded, loadTimeoutMs);
     const said = thrown?.stack ?? thrown?.message ?? failure.message;
     const output = stderr.text().trim();

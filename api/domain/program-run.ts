@@ -4,6 +4,7 @@ import {
   runProgram,
 } from "../../runtime/container/program.ts";
 import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
+import type { Mask } from "../../runtime/container/stdio/mask.ts";
 import type { Image } from "../../runtime/image/image.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { taskDirectory } from "../../runtime/oci/spec.ts";
@@ -17,6 +18,8 @@ export interface CommandRunOptions {
   image: Image;
   version: StoredVersion;
   env: Readonly<Record<string, string>>;
+  /** What must not be seen of what it writes, but in the answer itself. */
+  mask: Mask | undefined;
   /** Directory of the host with the version's files, if it has any. */
   task: string | undefined;
   stdin: Uint8Array;
@@ -26,7 +29,7 @@ export interface CommandRunOptions {
 
 /** Runs a command function: standard input is the event, standard output the answer. */
 export async function runCommand(options: CommandRunOptions): Promise<HandlerOutcome> {
-  const { machine, image, version, env, task, stdin, onOutput, signal } = options;
+  const { machine, image, version, env, mask, task, stdin, onOutput, signal } = options;
   const { command, timeoutMs, outputBytes } = version.config;
   const { tmpBytes, memoryBytes, cpus, pids } = version.config;
   const { outcome, result } = await runOnRecord(machine, {
@@ -43,14 +46,16 @@ export async function runCommand(options: CommandRunOptions): Promise<HandlerOut
     timeoutMs,
     outputBytes,
     onOutput,
+    mask,
     signal,
   });
   if (outcome.failure !== undefined) return outcome;
-  const body = result.stdout.toBuffer();
+  const { unmasked } = result;
+  const body = unmasked.toBuffer();
   const isText = isUtf8(body) && !body.includes(0);
   const contentType = isText ? "text/plain; charset=utf-8" : "application/octet-stream";
   const answer = { status: 200, contentType, headers: [], body };
-  return { ...outcome, answer, answerBytes: body.length };
+  return { ...outcome, answer, answerBytes: body.length, isAnswerCut: unmasked.truncated };
 }
 
 /** Runs a program; its outcome holds what every record of a program does. */

@@ -1,4 +1,5 @@
 import { nowUs } from "../../runtime/clock.ts";
+import { Mask } from "../../runtime/container/stdio/mask.ts";
 import type { SecretStore } from "../../store/secrets.ts";
 import type { FunctionConfig } from "../schema/function.ts";
 import type { Secret } from "../schema/secret.ts";
@@ -64,4 +65,12 @@ export class Secrets {
       `Cannot use secret ${name}: it does not exist. Set it with PUT /v1/secrets/${name}`,
     );
   }
+}
+
+/** Hides a function's secrets, as they are in its environment; undefined where there is nothing to hide. */
+export function maskOf(
+  { secrets }: Pick<FunctionConfig, "secrets">,
+  env: Readonly<Record<string, string>>,
+): Mask | undefined {
+  return Mask.of(Object.keys(secrets).map((variable) => env[variable] ?? ""));
 }

@@ -28,7 +28,7 @@ export class Stocking {
   /** A container from stock waits for nothing but its code, so the code of busy functions is kept at hand. */
   readonly #tasks = new LRUCache<string, GuestTask>({
     maxSize: keptCodeBytes,
-    sizeCalculation: (task) => task.body.byteLength + 1024,
+    sizeCalculation: ({ body, mask }) => body.byteLength + (mask?.sizeBytes ?? 0) + 1024,
   });
 
   /** By function and by key, the versions that calls are expected of. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { FollowEvent } from "../../api/schema/follow.ts";
 import { poll, within } from "../../runtime/deadline.ts";
+import { followedText, followedTo, following } from "../support/following.ts";
 import { problemOf } from "../support/problem.ts";
 import { runningInvocation } from "../support/running.ts";
 import { smallPool, startTestServer, type TestServer } from "../support/server.ts";
@@ -27,45 +28,10 @@ function shell(script: string): string[] {
   return ["sh", "-c", script];
 }
 
-/** Follows a function; `events` fills while it does. */
-async function following(name: string): Promise<AsyncDisposable & { events: FollowEvent[] }> {
-  const events: FollowEvent[] = [];
-  const stop = new AbortController();
-  const opened = Promise.withResolvers<void>();
-  const { signal } = stop;
-  const all = (async (): Promise<void> => {
-    const stream = server.client.followFunction(name, { signal, onOpen: opened.resolve });
-    for await (const event of stream) events.push(event);
-  })().catch(opened.reject);
-  await within(opened.promise, "follow", timeoutMs);
-  return {
-    events,
-    async [Symbol.asyncDispose](): Promise<void> {
-      stop.abort();
-      await within(all, "see the following end", timeoutMs);
-    },
-  };
-}
-
-async function seen(events: readonly FollowEvent[], ends: number): Promise<readonly FollowEvent[]> {
-  const probe = (): true | undefined =>
-    events.filter(({ type }) => type === "end").length >= ends ? true : undefined;
-  await poll(`see ${ends} ends`, probe, { timeoutMs });
-  return events;
-}
-
 async function allOf(events: AsyncIterable<FollowEvent>): Promise<FollowEvent[]> {
   const all: FollowEvent[] = [];
   for await (const event of events) all.push(event);
   return all;
-}
-
-function textOf(events: readonly FollowEvent[], stream: "stdout" | "stderr"): string {
-  const outputs = events.filter((event) => event.type === "output");
-  return outputs
-    .filter((event) => event.stream === stream)
-    .map(({ text }) => text)
-    .join("");
 }
 
 test("an invocation is followed while it runs, to its end", async () => {
@@ -79,35 +45,35 @@ test("an invocation is followed while it runs, to its end", async () => {
     if (events.length === 3) await client.cancel(id);
   }
   await invoked;
-  assert.match(textOf(events, "stdout"), /^\d+\n\d+\n/);
+  assert.match(followedText(events, "stdout"), /^\d+\n\d+\n/);
   assert.ok(events.every((event) => event.type !== "cut" && event.invocationId === id));
   assert.deepEqual(events.at(-1), { type: "end", invocationId: id, status: "cancelled" });
 });
 
 test("a function is followed through its invocations, and no other function's", async () => {
   const { client } = server;
-  await using followed = await following("says");
+  await using followed = await following(server.client, "says");
   await client.invoke("other");
   const first = await problemOf(client.invoke("says", { event: "one\n" }));
   await problemOf(client.invoke("says", { event: "two\n" }));
-  const events = await seen(followed.events, 2);
-  assert.equal(textOf(events, "stdout"), "one\ntwo\n");
-  assert.equal(textOf(events, "stderr"), "oops\noops\n");
+  const events = await followedTo(followed.events, 2);
+  assert.equal(followedText(events, "stdout"), "one\ntwo\n");
+  assert.equal(followedText(events, "stderr"), "oops\noops\n");
   const end = events.find(({ type }) => type === "end");
   assert.deepEqual(end, { type: "end", invocationId: first.invocationId, status: "failed" });
 });
 
 test("warm containers are followed like any other, each event under its invocation", async () => {
   const { client } = server;
-  await using followed = await following("warm");
+  await using followed = await following(server.client, "warm");
   const answers = [];
   for (const event of ["1", "2", "3"]) answers.push(await client.invoke("warm", { event }));
-  const events = await seen(followed.events, 3);
+  const events = await followedTo(followed.events, 3);
   for (const [index, { invocationId }] of answers.entries()) {
     const own = events.filter(
       (event) => event.type !== "cut" && event.invocationId === invocationId,
     );
-    assert.equal(textOf(own, "stdout"), `ä ${index + 1}\n`);
+    assert.equal(followedText(own, "stdout"), `ä ${index + 1}\n`);
     assert.deepEqual(own.at(-1), { type: "end", invocationId, status: "succeeded" });
   }
 });
@@ -138,7 +104,7 @@ test("a follower that does not read is cut off with a mark", async () => {
 });
 
 async function canFollow(): Promise<true | undefined> {
-  await using followed = await following("other").catch(() => undefined);
+  await using followed = await following(server.client, "other").catch(() => undefined);
   return followed && true;
 }
 

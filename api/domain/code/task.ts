@@ -1,5 +1,6 @@
 import type { GuestTask } from "../../../runtime/guest/guest.ts";
 import type { CodeFile, StoredVersion } from "../ports.ts";
+import { maskOf } from "../secrets.ts";
 
 /** A version with its files and its whole environment as a guest is given it. */
 export function guestTask(
@@ -18,6 +19,7 @@ export function guestTask(
     handler: config.handler,
     command: config.command,
     env,
+    mask: maskOf(config, env),
     functionName: name,
     functionVersion: String(version.version),
     memoryBytes: config.memoryBytes,
