@@ -40,6 +40,7 @@ import { secretRoutes } from "./routes/secrets.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
 import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
 import { sandboxCommandRoutes } from "./routes/sandbox-commands.ts";
+import { sandboxDirectoryRoutes } from "./routes/sandbox-directories.ts";
 import { sandboxFileRoutes } from "./routes/sandbox-files.ts";
 import { sandboxRoutes } from "./routes/sandboxes.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
@@ -121,6 +122,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/images", imageRoutes(options.images));
   app.route("/v1/secrets", secretRoutes(options.secrets));
   app.route("/v1/schedules", scheduleRoutes(options.schedules));
+  app.route("/v1/sandboxes", sandboxDirectoryRoutes(options.sandboxes));
   app.route("/v1/sandboxes", sandboxFileRoutes(options.sandboxes));
   app.use("/v1/sandboxes/*", limitBody(maxCommandBytes));
   app.route("/v1/sandboxes", sandboxRoutes(options.sandboxes));

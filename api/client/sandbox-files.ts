@@ -1,5 +1,6 @@
-import type { FileEntry, FileListing } from "../schema/sandbox-file.ts";
+import type { FileChange, FileEntry, FileListing } from "../schema/sandbox-file.ts";
 import { quickTimeoutMs } from "./connection.ts";
+import { follow, type FollowOptions } from "./follow.ts";
 import { Methods } from "./methods.ts";
 import { asJson, pathOf, withQuery } from "./request.ts";
 
@@ -80,6 +81,41 @@ export class SandboxFileMethods extends Methods {
     return await this.connection.get(filesOf(sandboxId, "list", { path, user, depth }));
   }
 
+  /** A directory with all that it holds, as a tar that comes as it is read. */
+  async packDirectory(
+    sandboxId: string,
+    path: string,
+    { user }: As = {},
+  ): Promise<ReadableStream<Uint8Array>> {
+    const asked = filesOf(sandboxId, "archive", { path, user });
+    const response = await this.connection.send(asked, { method: "GET" });
+    return response.body ?? new Blob([]).stream();
+  }
+
+  /** Makes of a tar, plain or compressed, what it holds, below a directory. */
+  async unpackDirectory(
+    sandboxId: string,
+    path: string,
+    archive: Uint8Array | AsyncIterable<Uint8Array>,
+    { user }: As = {},
+  ): Promise<{ entries: number }> {
+    return await this.connection.ask(filesOf(sandboxId, "archive", { path, user }), {
+      method: "PUT",
+      body: archive,
+      headers: { "content-type": "application/x-tar" },
+    });
+  }
+
+  /** Tells of what changes below a directory, until it is gone. */
+  watchDirectory(
+    sandboxId: string,
+    path: string,
+    { user, recursive = false, ...options }: As & FollowOptions & { recursive?: boolean } = {},
+  ): AsyncGenerator<FileChange> {
+    const asked = { path, user, recursive: String(recursive) };
+    return follow(this.connection, filesOf(sandboxId, "watch", asked), options);
+  }
+
   /** Makes a directory. */
   async makeDirectory(
     sandboxId: string,
@@ -108,7 +144,7 @@ export class SandboxFileMethods extends Methods {
 
 function filesOf(
   sandboxId: string,
-  what: "" | "entry" | "list" | "mkdir" | "move",
+  what: "" | "archive" | "entry" | "list" | "mkdir" | "move" | "watch",
   query: Record<string, string | number | undefined> = {},
 ): string {
   const rest = what === "" ? [] : [what];

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from "node:http";
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Sandboxes } from "../domain/sandboxes/sandboxes.ts";
 import { sandboxId } from "../schema/sandbox.ts";
@@ -17,6 +16,7 @@ import { RunletError } from "../domain/errors.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import type { NodeEnv } from "./respond.ts";
+import { passOver, sentBytes } from "./sandbox-bytes.ts";
 
 const params = z.object({ id: sandboxId });
 const tags = ["sandbox files"];
@@ -147,7 +147,7 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
         "last-modified": new Date(file.modifiedAtMs).toUTCString(),
       };
       if (range) headers["content-range"] = `bytes ${range.start}-${end - 1}/${file.sizeBytes}`;
-      const body = fileBody(file.body, context.env, busy);
+      const body = sentBytes(file.body, context.env, busy);
       return new Response(body, { status: range ? 206 : 200, headers });
     })
     .openapi(write, async (context) => {
@@ -209,40 +209,4 @@ async function rangeOf(
   const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
   const end = first === "" || last === "" ? size : Math.min(size, Number(last) + 1);
   return start >= size || end <= start ? "unsatisfiable" : { start, length: end - start };
-}
-
-/** The bytes of a file as a response's body; a failure in its middle ends the connection before its end. */
-function fileBody(
-  bytes: ReadableStream<Uint8Array>,
-  { outgoing }: NodeEnv["Bindings"],
-  busy: Disposable,
-): ReadableStream<Uint8Array> {
-  const reader = bytes.getReader();
-  return new ReadableStream<Uint8Array>(
-    {
-      async pull(controller) {
-        const next = await reader.read().catch(() => "failed" as const);
-        if (next !== "failed" && !next.done) return controller.enqueue(next.value);
-        busy[Symbol.dispose]();
-        if (next === "failed") outgoing.socket?.destroySoon();
-        else controller.close();
-      },
-      cancel: async () => {
-        busy[Symbol.dispose]();
-        await reader.cancel();
-      },
-    },
-    { highWaterMark: 0 },
-  );
-}
-
-/** How much of a body that nobody wants any more is read all the same, so that its sender gets to the answer. */
-const maxPassedOverBytes = 64 * 1024 * 1024;
-
-async function passOver(incoming: IncomingMessage): Promise<void> {
-  let passedBytes = 0;
-  for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
-    passedBytes += chunk.byteLength;
-    if (passedBytes > maxPassedOverBytes) return;
-  }
 }

@@ -63,6 +63,35 @@ export const removeQuery = fileQuery.extend({
   }),
 });
 
+export const watchQuery = fileQuery.extend({
+  recursive: flag.openapi({
+    type: "boolean",
+    description: "Whether directories below are watched too",
+  }),
+});
+
+export const unpackedFiles = z
+  .object({ entries: z.number().int() })
+  .openapi("UnpackedFiles", { example: { entries: 12 } });
+
+/** What a watch tells. */
+export const fileChange = z
+  .discriminatedUnion("type", [
+    z.object({
+      type: z.enum(["created", "written", "changed", "removed", "moved_from", "moved_to"]),
+      path: z.string().openapi({ description: "Relative to the directory that is watched" }),
+      isDirectory: z.boolean(),
+    }),
+    z.object({
+      type: z.enum(["watching", "overflow", "gone"]).openapi({
+        description: "The watch has begun, has missed changes, or its directory is gone",
+      }),
+    }),
+  ])
+  .openapi("FileChange", { example: { type: "written", path: "today.txt", isDirectory: false } });
+
+export type FileChange = z.infer<typeof fileChange>;
+
 export const mkdirRequest = z
   .object({
     path: sandboxPath,

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, suite, test } from "node:test";
 import { problemOf } from "../support/problem.ts";
+import { tarOf } from "../runtime/image/archives.ts";
 import { startTestServer } from "../support/server.ts";
 
 const mebibyte = 1024 * 1024;
@@ -163,5 +164,53 @@ suite("files of a sandbox", () => {
     assert.equal(bytes, 1024 * mebibyte);
     assert.ok(most - before < 300 * mebibyte, `${(most - before) / mebibyte} MiB`);
     await client.removeFile(id, "big");
+  });
+
+  test("a directory goes down and up as a tar, with modes, links and odd names", async () => {
+    await client.runCommand(id, {
+      command:
+        "mkdir -p 'src/a b'; echo x > 'src/a b/run'; chmod 750 'src/a b/run'; ln -s 'a b/run' src/link",
+    });
+    const tar = await bytesOf(client.packDirectory(id, "src"));
+    await client.unpackDirectory(id, "dst", tar);
+    const shape = async (path: string): Promise<unknown> =>
+      (await client.listFiles(id, path, { depth: 3 })).entries.map((each) => [
+        each.path,
+        each.kind,
+        each.mode,
+        each.target,
+      ]);
+    assert.deepEqual(await shape("dst"), await shape("src"));
+  });
+
+  const tars: [string, Buffer][] = [
+    ["a path that leads up", tarOf([{ path: "../up.txt", content: "x" }])],
+    ["an absolute path", tarOf([{ path: "/tmp/absolute.txt", content: "x" }])],
+    ["what is no tar", Buffer.alloc(4000, "junk")],
+  ];
+  for (const [what, tar] of tars) {
+    test(`a tar with ${what} is refused or stays below its directory`, async () => {
+      await client.unpackDirectory(id, "safe/in", tar).catch(() => undefined);
+      assert.equal((await problemOf(client.statFile(id, "safe/up.txt"))).code, "not_found");
+      assert.equal((await problemOf(client.statFile(id, "/tmp/absolute.txt"))).code, "not_found");
+    });
+  }
+
+  test("a watch tells of what changes, in directories too that come later, and ends with its own", async () => {
+    await client.makeDirectory(id, "watched");
+    const seen: string[] = [];
+    for await (const change of client.watchDirectory(id, "watched", { recursive: true })) {
+      seen.push("path" in change ? `${change.type} ${change.path}` : change.type);
+      if (change.type === "watching") await client.makeDirectory(id, "watched/sub");
+      if (seen.at(-1) === "created sub") {
+        await client.runCommand(id, { command: "sleep 0.2; echo x > watched/sub/new.txt" });
+      }
+      if (seen.at(-1) === "written sub/new.txt") {
+        await client.removeFile(id, "watched", { recursive: true });
+      }
+    }
+    assert.ok(seen.includes("created sub/new.txt"), seen.join());
+    assert.ok(seen.includes("removed sub/new.txt"), seen.join());
+    assert.equal(seen.at(-1), "gone");
   });
 });

@@ -1,5 +1,6 @@
 import { nowUs } from "../../../runtime/clock.ts";
 import type { Agent } from "../../../runtime/guest/agent/agent.ts";
+import { AgentTools } from "../../../runtime/guest/agent/agent-tools.ts";
 import type { SandboxRow, SandboxStore } from "../../../store/sandboxes.ts";
 import type {
   SandboxChange,
@@ -58,6 +59,11 @@ export class Sandbox {
 
   get spec(): SandboxSpec {
     return this.#spec;
+  }
+
+  /** What works on whole directories of the sandbox. @throws as {@link use}. */
+  get tools(): AgentTools {
+    return new AgentTools(this.use());
   }
 
   /** For what must reach the sandbox also while it is paused: it is done once the sandbox goes on. */

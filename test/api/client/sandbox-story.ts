@@ -18,6 +18,7 @@ export async function refused(call: Promise<unknown>): Promise<void> {
 export function sandboxStory(client: Client): Record<keyof SandboxClient, () => unknown> {
   let sandbox = "";
   let inside = "";
+  let archive: Uint8Array = new Uint8Array();
   return {
     createSandbox: async () => {
       const all = { metadata: { session: "42" }, env: { A: "b" }, idleTimeoutMs: 60_000 };
@@ -92,6 +93,26 @@ export function sandboxStory(client: Client): Record<keyof SandboxClient, () => 
     },
     statFile: async () => await client.statFile(sandbox, "a", { user: "runlet" }),
     listFiles: async () => await client.listFiles(sandbox, ".", { user: "runlet", depth: 2 }),
+    packDirectory: async () => {
+      archive = await new Response(
+        await client.packDirectory(sandbox, "a", { user: "runlet" }),
+      ).bytes();
+      await refused(client.packDirectory(sandbox, "nothing"));
+    },
+    unpackDirectory: async () => {
+      const unpacked = await client.unpackDirectory(sandbox, "copy", archive, { user: "runlet" });
+      assert.deepEqual(unpacked, { entries: 1 });
+      await refused(client.unpackDirectory(sandbox, "copy", Buffer.alloc(2000, "junk")));
+    },
+    watchDirectory: async () => {
+      const as = { recursive: true, user: "runlet" };
+      const types: string[] = [];
+      for await (const { type } of client.watchDirectory(sandbox, "copy", as)) {
+        if (type === "watching") await client.removeFile(sandbox, "copy", { recursive: true });
+        types.push(type);
+      }
+      assert.equal(types.at(-1), "gone");
+    },
     makeDirectory: async () => {
       await client.makeDirectory(sandbox, "c/d", { parents: true, mode: "700", user: "runlet" });
       await refused(client.makeDirectory(sandbox, "c/d"));

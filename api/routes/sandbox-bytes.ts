@@ -1,0 +1,39 @@
+import type { IncomingMessage } from "node:http";
+import type { NodeEnv } from "./respond.ts";
+
+/** Bytes of a sandbox as a response's body; a failure in their middle ends the connection before its end. */
+export function sentBytes(
+  bytes: ReadableStream<Uint8Array>,
+  { outgoing }: NodeEnv["Bindings"],
+  busy: Disposable,
+): ReadableStream<Uint8Array> {
+  const reader = bytes.getReader();
+  return new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await reader.read().catch(() => "failed" as const);
+        if (next !== "failed" && !next.done) return controller.enqueue(next.value);
+        busy[Symbol.dispose]();
+        if (next === "failed") outgoing.socket?.destroySoon();
+        else controller.close();
+      },
+      cancel: async () => {
+        busy[Symbol.dispose]();
+        await reader.cancel();
+      },
+    },
+    { highWaterMark: 0 },
+  );
+}
+
+/** How much of a body that nobody wants any more is read all the same, so that its sender gets to the answer. */
+const maxPassedOverBytes = 64 * 1024 * 1024;
+
+/** Reads what is left of a request's body, up to a bound. */
+export async function passOver(incoming: IncomingMessage): Promise<void> {
+  let passedBytes = 0;
+  for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
+    passedBytes += chunk.byteLength;
+    if (passedBytes > maxPassedOverBytes) return;
+  }
+}

@@ -1,0 +1,10 @@
+"""Writes a directory as a tar to standard output."""
+
+import os
+import sys
+import tarfile
+
+os.chdir(os.path.expanduser(sys.argv[1]))
+with tarfile.open(fileobj=sys.stdout.buffer, mode="w|", bufsize=256 * 1024) as archive:
+    for name in sorted(os.listdir()):
+        archive.add(name)
