@@ -57,7 +57,7 @@ async function clean(leaks: readonly Leak[]): Promise<void> {
     leaks.filter((leak) => leak.isOwn && leak.kind === kind).map((leak) => leak.key);
   for (const pid of keysOf("process")) kill(Number(pid));
   for (const path of keysOf("mount").toReversed()) {
-    await execa("umount", ["-l", path], { reject: false, timeout: 10_000 });
+    await forced("umount", ["-l", path]);
   }
   // A cgroup lets itself be removed when its processes are gone, which the kill above has begun.
   for (const path of keysOf("cgroup")) {
@@ -68,7 +68,14 @@ async function clean(leaks: readonly Leak[]): Promise<void> {
       );
     await poll(`remove ${path}`, removed, { timeoutMs: 2_000 }).catch(() => undefined);
   }
+  for (const name of keysOf("namespace")) await forced("ip", ["netns", "delete", name]);
+  for (const name of keysOf("link")) await forced("ip", ["link", "delete", name]);
+  for (const name of keysOf("table")) await forced("nft", ["delete", "table", ...name.split(" ")]);
   for (const path of keysOf("directory")) await rm(path, { recursive: true, force: true });
+}
+
+async function forced(file: string, args: readonly string[]): Promise<void> {
+  await execa(file, args, { reject: false, timeout: 10_000 });
 }
 
 function kill(pid: number): void {

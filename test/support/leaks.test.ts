@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { findLeaks, isOtherRunUnderWay } from "./leaks.ts";
 import { tempDir } from "./temp-dir.ts";
 
-const needsRoot = process.getuid?.() === 0 ? false : "mounts and cgroups need root";
+const needsRoot = process.getuid?.() === 0 ? false : "mounts, cgroups and networks need root";
 
 const planted: { kind: string; code: string; skip?: string | false }[] = [
   {
@@ -27,6 +27,24 @@ const planted: { kind: string; code: string; skip?: string | false }[] = [
     skip: needsRoot,
   },
   { kind: "directory", code: `mkdtempSync(prefix);` },
+  {
+    kind: "namespace",
+    code: `execFileSync("ip", ["netns", "add", basename(tmpdir()) + "-planted"]);`,
+    skip: needsRoot,
+  },
+  {
+    kind: "link",
+    code: `
+      const add = "link add rlplanted type veth peer name rlplanted1";
+      execFileSync("ip", add.split(" "));
+      execFileSync("ip", ["link", "set", "rlplanted", "alias", basename(tmpdir()) + "-planted"]);`,
+    skip: needsRoot,
+  },
+  {
+    kind: "table",
+    code: `execFileSync("nft", ["add", "table", "inet", basename(tmpdir()) + "-planted"]);`,
+    skip: needsRoot,
+  },
 ];
 
 for (const { kind, code, skip = false } of planted) {
@@ -97,6 +115,7 @@ async function runWith(code: string): Promise<Outcome> {
   const { stdout } = await execa({ shell: true, reject: false })`
     ls ${dir.path} | grep runlet-test-; grep -F ${`${dir.path}/`} /proc/self/mountinfo;
     ls -d /sys/fs/cgroup/runlet-test-*-planted /sys/fs/cgroup/*/runlet-test-*-planted 2>/dev/null;
+    ls /run/netns | grep -F -e -planted; ip -o link | grep rlplanted; nft list tables | grep -F -e -planted;
     ls -l /proc/*/cwd 2>/dev/null | grep -F ${`${dir.path}/`}`;
   return { exitCode: run.exitCode, output: run.all, left: stdout };
 }

@@ -1,11 +1,12 @@
 import { readdir, readFile, readlink } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { execa } from "execa";
 import { testPrefix } from "./temp-dir.ts";
 
 /** Something that a test left behind. */
 export interface Leak {
-  readonly kind: "process" | "mount" | "cgroup" | "directory";
-  /** Tells two leaks apart: a pid or a path. */
+  readonly kind: "process" | "mount" | "cgroup" | "directory" | "namespace" | "link" | "table";
+  /** Tells two leaks apart: a pid, a path or a name. */
   readonly key: string;
   readonly description: string;
   /** Whether it bears the name of this run; if not, it may be in the use of another. */
@@ -32,6 +33,9 @@ export async function findLeaks(runDirectory: string, systemTmp: string): Promis
     entries(runDirectory, () => true),
     entries(systemTmp, (name) => isTestName(name) && name !== runName),
     entries("/run", isTestName),
+    namespaces(),
+    links(),
+    tables(),
   ]);
   return found.flat().flatMap(({ text, ...leak }) => {
     const whose = owner(text);
@@ -76,10 +80,11 @@ async function processes(owner: (text: string) => Owner): Promise<Found[]> {
 
 async function mounts(): Promise<Found[]> {
   const lines = (await readFile("/proc/self/mountinfo", "utf8")).split("\n");
-  return lines.map((line) => {
-    const path = line.split(" ")[4]?.replaceAll("\\040", " ") ?? "";
-    return { kind: "mount", key: path, description: path, text: path };
-  });
+  const paths = lines.map((line) => line.split(" ")[4]?.replaceAll("\\040", " ") ?? "");
+  // A network namespace is looked for by its name.
+  return paths
+    .filter((path) => !path.startsWith("/run/netns/"))
+    .map((path) => ({ kind: "mount", key: path, description: path, text: path }));
 }
 
 async function cgroups(directory: string, depth = 4): Promise<Found[]> {
@@ -96,6 +101,39 @@ async function cgroups(directory: string, depth = 4): Promise<Found[]> {
     }),
   );
   return found.flat();
+}
+
+async function namespaces(): Promise<Found[]> {
+  const names = await readdir("/run/netns").catch(() => []);
+  return names.map((name) => ({
+    kind: "namespace",
+    key: name,
+    description: name,
+    text: name,
+  }));
+}
+
+/** The one of a network bears the name of its namespace beside its own, which is short. */
+async function links(): Promise<Found[]> {
+  const names = await readdir("/sys/class/net").catch(() => []);
+  return await Promise.all(
+    names.map(async (name): Promise<Found> => {
+      const text = await readFile(`/sys/class/net/${name}/ifalias`, "utf8").catch(() => "");
+      return { kind: "link", key: name, description: `${name} of ${text.trim()}`, text };
+    }),
+  );
+}
+
+/** A host without nft has no table of ours. */
+async function tables(): Promise<Found[]> {
+  const { stdout } = await execa("nft", ["list", "tables"], {
+    reject: false,
+    timeout: 10_000,
+  });
+  return stdout.split("\n").map((line) => {
+    const name = line.replace(/^table /, "");
+    return { kind: "table", key: name, description: name, text: name };
+  });
 }
 
 async function entries(directory: string, wanted: (name: string) => boolean): Promise<Found[]> {
