@@ -14,7 +14,7 @@ RUN npm ci --omit=dev --ignore-scripts \
 FROM node:24-trixie-slim
 # Debian 13 has the runsc that Runlet needs; python3 is there for functions in Python.
 RUN apt-get update \
-  && apt-get install -y --no-install-recommends runsc erofs-utils python3 python3-pip ca-certificates \
+  && apt-get install -y --no-install-recommends runsc erofs-utils iproute2 nftables python3 python3-pip ca-certificates \
   && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY --from=packages /app/node_modules node_modules

@@ -44,6 +44,12 @@ const environment = z.object({
   RUNLET_BUILD_TIMEOUT_MS: count.max(900_000).default(240_000),
   RUNLET_BUILD_MEMORY_BYTES: count.min(128 * mebibyte).default(1024 * mebibyte),
   RUNLET_BUILD_MAX_BYTES: count.max(60 * mebibyte).default(60 * mebibyte),
+  RUNLET_NETWORK_RANGE: z.cidrv4().optional(),
+  RUNLET_DNS_SERVERS: z
+    .string()
+    .transform((text) => text.split(",").map((server) => server.trim()))
+    .pipe(z.array(z.union([z.ipv4(), z.ipv6()])))
+    .optional(),
   RUNLET_SANDBOX_STOCK: z.coerce.number().int().min(0).default(0),
   RUNLET_MAX_SANDBOXES: count.default(100),
   RUNLET_MAX_SANDBOX_MEMORY_BYTES: count.default(Math.floor(totalmem() * 0.75)),
@@ -88,6 +94,11 @@ export interface Config {
   readonly maxCodeBytes: number;
   /** What dependencies of code are installed with. */
   readonly build: BuildConfig;
+  /** Where the links of sandboxes have their addresses, and whom names are asked of, if it is not the default. */
+  readonly network: {
+    readonly range: string | undefined;
+    readonly dnsServers: readonly string[] | undefined;
+  };
   /** Sandboxes that each image's stock keeps once one was opened. */
   readonly sandboxStock: number;
   /** Sandboxes that may be open at once. */
@@ -142,6 +153,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     maxStreamedRequestBytes: values.RUNLET_MAX_STREAMED_REQUEST_BYTES,
     maxCodeBytes: values.RUNLET_MAX_CODE_BYTES,
     build: buildConfig(values),
+    network: { range: values.RUNLET_NETWORK_RANGE, dnsServers: values.RUNLET_DNS_SERVERS },
     sandboxStock: values.RUNLET_SANDBOX_STOCK,
     maxSandboxes: values.RUNLET_MAX_SANDBOXES,
     maxSandboxMemoryBytes: values.RUNLET_MAX_SANDBOX_MEMORY_BYTES,

@@ -32,6 +32,7 @@ export async function openContainers(
       stateDir: config.stateDir,
       runsc: config.runsc,
       platform: config.platform,
+      network: config.network,
     }),
   );
   const limits = machine.missingLimits;

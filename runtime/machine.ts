@@ -10,6 +10,7 @@ import type { InitOptions } from "./container/init-options.ts";
 import { PipeStock } from "./container/stdio/pipe-stock.ts";
 import type { StdioRequest } from "./container/stdio/stdio.ts";
 import { sweep } from "./container/sweep.ts";
+import { Networks, type NetworksOptions } from "./network/networks.ts";
 import type { Spec } from "./oci/spec.ts";
 import { Runsc } from "./runsc/runsc.ts";
 
@@ -19,6 +20,7 @@ export interface MachineOptions {
   /** Path or name of the runsc binary. */
   runsc: string;
   platform?: string | undefined;
+  network?: Pick<NetworksOptions, "range" | "dnsServers"> | undefined;
 }
 
 export interface MachineContainerOptions {
@@ -36,17 +38,21 @@ export class Machine implements AsyncDisposable {
   readonly #bundles: string;
   readonly #pipes: PipeStock;
   readonly #cgroups: Cgroups;
+  /** For containers that have more than their loopback; the spec names the one it is in. */
+  readonly networks: Networks;
 
   private constructor(parts: {
     runsc: Runsc;
     bundles: string;
     pipes: PipeStock;
     cgroups: Cgroups;
+    networks: Networks;
   }) {
     this.runsc = parts.runsc;
     this.#bundles = parts.bundles;
     this.#pipes = parts.pipes;
     this.#cgroups = parts.cgroups;
+    this.networks = parts.networks;
   }
 
   /** Opens the machine and removes every container that an earlier process left under the same directory. */
@@ -61,11 +67,15 @@ export class Machine implements AsyncDisposable {
     const bundles = join(stateDir, "bundles");
     await mkdir(bundles, { recursive: true, mode: 0o700 });
     await using stack = new AsyncDisposableStack();
-    const cgroups = stack.use(await Cgroups.open({ name: cgroupName(stateDir) }));
+    const name = ownName(stateDir);
+    const cgroups = stack.use(await Cgroups.open({ name }));
     await sweep({ runsc, bundles, cgroups, concurrency: 8 });
+    // What containers were in goes when they are gone.
+    const directory = join(stateDir, "networks");
+    const networks = stack.use(await Networks.open({ ...options.network, name, directory }));
     const pipes = await PipeStock.open(join(stateDir, "pipes"));
     stack.move();
-    return new Machine({ runsc, bundles, pipes, cgroups });
+    return new Machine({ runsc, bundles, pipes, cgroups, networks });
   }
 
   /** The limits that this host cannot enforce. */
@@ -108,13 +118,13 @@ export class Machine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#pipes[Symbol.asyncDispose]();
-    await this.#cgroups[Symbol.asyncDispose]();
+    await using stack = new AsyncDisposableStack();
+    for (const part of [this.#cgroups, this.networks, this.#pipes]) stack.use(part);
   }
 }
 
 /** The same at every start in a directory; it can be read whose it is. */
-function cgroupName(stateDir: string): string {
+function ownName(stateDir: string): string {
   const path = resolve(stateDir);
   const digest = createHash("sha256").update(path).digest("hex").slice(0, 8);
   return `runlet-${digest}${path.replaceAll(/[^\w.-]/g, "-").slice(0, 160)}`;

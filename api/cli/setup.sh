@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes a fresh machine able to run Runlet: npm packages, the Node that package.json names, runsc, EROFS tools, pip.
+# Makes a fresh machine able to run Runlet: npm packages, the Node that package.json names, runsc, EROFS tools, pip,
+# ip and nft.
 # Quiet and offline where nothing is missing. Says what it cannot do itself and how to do it, and exits with 1.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -19,6 +20,7 @@ main() {
   runsc_is_ready || install_runsc || lacks=yes
   command -v mkfs.erofs >/dev/null || install_erofs_tools || lacks=yes
   command -v pip3 >/dev/null || install_pip
+  { command -v ip && command -v nft; } >/dev/null || install_network_tools
   if [ -n "$lacks" ]; then
     say "Next: do what stands above, then run \`npm $(npm_verb)\` again"
     exit 1
@@ -223,6 +225,15 @@ install_erofs_tools() {
 install_pip() {
   if can_use_apt; then
     install_from_apt "pip (packages of Python functions are installed with it)" python3-pip || lacks=yes
+  fi
+}
+
+# --- ip and nft -------------------------------------------------------------------------------------
+
+# Only sandboxes with a network need them, and their creation says so.
+install_network_tools() {
+  if can_use_apt; then
+    install_from_apt "ip or nft (networks of sandboxes are made with them)" iproute2 nftables || lacks=yes
   fi
 }
 

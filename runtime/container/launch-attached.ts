@@ -9,6 +9,7 @@ import { type Exit, type SignalName, signalNumber } from "./exit.ts";
 import { forceDelete } from "./force-delete.ts";
 import type { InitOptions } from "./init-options.ts";
 import type { Launch } from "./launch.ts";
+import { networkOf } from "./network-of.ts";
 import { parentOf, signalProcess } from "./proc.ts";
 import { retrySignal } from "./retry-signal.ts";
 import type { Status } from "./state.ts";
@@ -52,12 +53,13 @@ export class AttachedLaunch implements Launch {
 
   async start(bundle: string): Promise<void> {
     const { id, runsc, stdio, pipes, channel, cgroup, hostUds } = this.options;
+    const own = { hostUds, network: networkOf(this.options.spec) };
     const enter: Enter = (command) => cgroup?.enter(command) ?? command;
     const passFds = channel === true ? [{ host: 3, guest: 3 }] : [];
     // What has a channel outlives its first moment, in which alone runsc misses an end; notes cost 5 % of a start.
     const isLasting = channel === true || stdio.kind === "channel";
     const notes = isLasting ? {} : { sandboxLog: new SandboxLog() };
-    const run: RunOptions = { bundle, enter, passFds, ...notes, ...(hostUds && { hostUds }) };
+    const run: RunOptions = { bundle, enter, passFds, ...notes, ...own };
     this.#attached = await attach({
       stdio,
       pipes,
@@ -65,7 +67,7 @@ export class AttachedLaunch implements Launch {
       ...notes,
       spawn: async (descriptors) => await this.spawn(run, descriptors),
       command: () => {
-        const command = runsc.terminalCommand(runArgs(id, run));
+        const command = runsc.terminalCommand(runArgs(id, run), own);
         return { ...command, ...enter(command) };
       },
     });

@@ -18,6 +18,7 @@ import {
 import { forceDelete } from "./force-delete.ts";
 import type { InitOptions } from "./init-options.ts";
 import type { Launch } from "./launch.ts";
+import { networkOf } from "./network-of.ts";
 import { isProcessOf, processesOf, signalProcess } from "./proc.ts";
 import { retrySignal } from "./retry-signal.ts";
 import type { Status } from "./state.ts";
@@ -53,10 +54,10 @@ export class DetachedLaunch implements Launch {
   }
 
   async create(bundle: string, signal?: AbortSignal): Promise<void> {
-    const { id, runsc, stdio, pipes, subcontainer, cgroup } = this.#options;
+    const { id, runsc, stdio, pipes, subcontainer, cgroup, spec } = this.#options;
     const pidFile = join(bundle, "init.pid");
     const enter: Enter = (command) => cgroup?.enter(command) ?? command;
-    const options = { bundle, pidFile, enter };
+    const options = { bundle, pidFile, enter, network: networkOf(spec) };
     // A root container gets the streams of its create, a subcontainer those of its start.
     const attached = await attach({
       stdio: subcontainer === true ? { kind: "null" } : stdio,
@@ -71,9 +72,10 @@ export class DetachedLaunch implements Launch {
   }
 
   async start(_bundle: string, signal?: AbortSignal): Promise<void> {
-    const { id, runsc, subcontainer } = this.#options;
+    const { id, runsc, subcontainer, spec } = this.#options;
+    const call = { timeoutMs: this.#deadlines.startMs, signal, network: networkOf(spec) };
     if (subcontainer === true) await this.#startAttached(signal);
-    else await runsc.start(id, { timeoutMs: this.#deadlines.startMs, signal });
+    else await runsc.start(id, call);
     this.#ended = this.#wait();
   }
 

@@ -2,6 +2,7 @@ import { checkCgroups } from "./cgroup.ts";
 import { checkDisk } from "./disk.ts";
 import type { HostCheck } from "./host-check.ts";
 import { checkKernel, checkNode, checkRcu } from "./kernel.ts";
+import { checkNetwork } from "./network.ts";
 import { checkPlatform, type Platform } from "./platform.ts";
 import { checkPrivileges } from "./privileges.ts";
 import { checkErofsTools, checkRunsc } from "./programs.ts";
@@ -30,6 +31,7 @@ export async function checkHost(options: HostCheckOptions): Promise<HostCheck[]>
     await checkPlatform(platform),
     await checkPrivileges(),
     await checkCgroups(),
+    await checkNetwork(signal),
     await checkErofsTools("mkfs.erofs", signal),
     await checkDisk(options.dataDir),
     checkKernel(),

@@ -97,6 +97,19 @@ export function withTask(codeDirectory: string): SpecOption {
   return withReadOnlyBind(codeDirectory, taskDirectory);
 }
 
+/** The network namespace at `path`, whose addresses the container's own stack takes over. */
+export function withNetworkNamespace(path: string): SpecOption {
+  return (spec) => ({
+    ...spec,
+    linux: {
+      ...spec.linux,
+      namespaces: spec.linux.namespaces.map((namespace) =>
+        namespace.type === "network" ? { ...namespace, path } : namespace,
+      ),
+    },
+  });
+}
+
 /** One more mount, after those that are there. */
 export function withMount(mount: Mount): SpecOption {
   return (spec) => ({ ...spec, mounts: [...spec.mounts, mount] });

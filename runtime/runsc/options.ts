@@ -13,7 +13,8 @@ export type Enter = (command: Command) => Command;
 export interface GlobalOptions {
   root: string;
   log: string;
-  network?: "none" | "sandbox" | "host";
+  /** `sandbox` for a stack of the container's own, in the network namespace that its spec names. */
+  network?: "none" | "sandbox";
   platform?: string;
   overlay2?: string;
   ignoreCgroups?: boolean;
@@ -23,7 +24,13 @@ export interface GlobalOptions {
   trace?: { prefix: string; command: string; hasSandbox: boolean };
 }
 
-export interface CreateOptions {
+/** Global flags that one container differs in. */
+export interface OwnFlags {
+  hostUds?: GlobalOptions["hostUds"] | undefined;
+  network?: GlobalOptions["network"] | undefined;
+}
+
+export interface CreateOptions extends Pick<OwnFlags, "network"> {
   bundle: string;
   /** What the process of the command does before it is runsc. */
   enter?: Enter;
@@ -32,7 +39,7 @@ export interface CreateOptions {
   userLog?: string;
 }
 
-export interface RunOptions extends CreateOptions, Pick<GlobalOptions, "hostUds"> {
+export interface RunOptions extends CreateOptions, OwnFlags {
   /** What takes the sandbox's notes from the pipe whose writing end is the last descriptor of the process. */
   sandboxLog?: SandboxLog;
   /** Descriptors of the runsc process that the container gets, as host to guest numbers. */

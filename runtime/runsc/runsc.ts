@@ -15,6 +15,7 @@ import {
 import { RunscError } from "./error.ts";
 import { divertSandboxTrace, lastErrorOf, type TraceName } from "./log.ts";
 import * as argv from "./options.ts";
+import { withOwnStack } from "./own-stack.ts";
 import { cannotStart, type DescriptorSource, type RunscProcess, spawnRunsc } from "./process.ts";
 
 export interface RunscConfig {
@@ -103,16 +104,15 @@ export class Runsc {
   }
 
   /** The command line of an attached run or exec, for a caller that brings its own terminal. */
-  terminalCommand(args: readonly string[]): TerminalCommand {
+  terminalCommand(args: readonly string[], own?: argv.OwnFlags): TerminalCommand {
     const log = this.#nextLog();
     const trace = { prefix: log, command: args[0] ?? "", hasSandbox: false };
-    const globals = this.#globals(log, trace);
-    return { file: this.#binary, args: [...globals, ...args], log, trace };
+    return { ...this.#command(args, log, trace, own), log, trace };
   }
 
-  /** Starts a created container. */
-  async start(id: string, call?: CallOptions): Promise<void> {
-    await this.#call(["start", id], call);
+  /** Starts a created container, whose own flags are the same as at its creation. */
+  async start(id: string, { network, ...call }: CallOptions & argv.OwnFlags = {}): Promise<void> {
+    await this.#call(["start", id], call, { network });
   }
 
   /** Waits until a container has ended; answers its exit status, 128 + n for signal n. */
@@ -193,21 +193,25 @@ export class Runsc {
   async #spawn(
     args: readonly string[],
     stdio: readonly DescriptorSource[],
-    { enter, sandboxLog, hostUds }: Pick<argv.RunOptions, "enter" | "sandboxLog" | "hostUds"> = {},
+    { enter, sandboxLog, hostUds, network }: Omit<argv.RunOptions, "bundle"> = {},
   ): Promise<RunscProcess> {
     const log = this.#nextLog();
     const hasSandbox = sandboxLog !== undefined;
     const trace = { prefix: log, command: args[0] ?? "", hasSandbox };
     if (hasSandbox) divertSandboxTrace(trace, stdio.length - 1);
-    const globals = this.#globals(log, trace, hostUds && { hostUds });
-    const plain = { file: this.#binary, args: [...globals, ...args] };
+    const plain = this.#command(args, log, trace, { hostUds, network });
     return await spawnRunsc(enter?.(plain) ?? plain, { log, trace, sandboxLog }, stdio);
   }
 
-  async #call(args: readonly string[], call: CallOptions = {}): Promise<string> {
+  async #call(
+    args: readonly string[],
+    call: CallOptions = {},
+    own?: argv.OwnFlags,
+  ): Promise<string> {
     const log = this.#nextLog();
+    const command = this.#command(args, log, undefined, own);
     const timeoutMs = call.timeoutMs ?? this.#timeoutMs;
-    const result = await execa(this.#binary, [...this.#globals(log), ...args], {
+    const result = await execa(command.file, command.args, {
       reject: false,
       stdin: "ignore",
       maxBuffer: 16_000_000,
@@ -240,9 +244,16 @@ export class Runsc {
     }
   }
 
-  #globals(log: string, trace?: TraceName, own?: Pick<argv.RunOptions, "hostUds">): string[] {
-    const flags = { ...this.#flags, ...own, root: this.root, log };
-    return argv.globalArgs({ ...flags, ...(trace ? { trace } : {}) });
+  #command(
+    args: readonly string[],
+    log: string,
+    trace: TraceName | undefined,
+    { hostUds, network }: argv.OwnFlags = {},
+  ): argv.Command {
+    const own = { ...(hostUds && { hostUds }), ...(network && { network }) };
+    const globals = { ...this.#flags, ...own, root: this.root, log, ...(trace && { trace }) };
+    const command = { file: this.#binary, args: [...argv.globalArgs(globals), ...args] };
+    return network === "sandbox" ? withOwnStack(command) : command;
   }
 
   #nextLog(): string {

@@ -47,6 +47,19 @@ test("builds have no network unless hosts are named, each with a port or without
   assert.deepEqual(registries, { npm: "http://r/" });
 });
 
+test("networks have the defaults of the mechanism unless they are set, and what is wrong is named", () => {
+  assert.deepEqual(loadConfig({}).network, { range: undefined, dnsServers: undefined });
+  const env = { RUNLET_NETWORK_RANGE: "10.200.0.0/16", RUNLET_DNS_SERVERS: "9.9.9.9, ::1" };
+  const { range, dnsServers } = loadConfig(env).network;
+  assert.deepEqual([range, dnsServers], ["10.200.0.0/16", ["9.9.9.9", "::1"]]);
+  for (const [name, text] of Object.entries({
+    NETWORK_RANGE: "10.0.0.0",
+    DNS_SERVERS: "dns.test",
+  })) {
+    assert.throws(() => loadConfig({ [`RUNLET_${name}`]: text }), new RegExp(`RUNLET_${name}`));
+  }
+});
+
 test("the data directory follows XDG_DATA_HOME", () => {
   assert.equal(loadConfig({ XDG_DATA_HOME: "/x" }).dataDir, "/x/runlet");
 });

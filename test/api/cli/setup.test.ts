@@ -114,15 +114,20 @@ suite("set-up", () => {
     assert.match(calls[0] ?? "", /^apt-get install .* erofs-utils$/);
   });
 
-  test("takes pip from apt, and does without it where it may not use apt", async () => {
-    await using machine = await freshMachine({ pip: false, apt: true, isReady: true });
-    const { exitCode, calls } = await machine.setUp();
-    assert.equal(exitCode, 0);
-    assert.match(calls[0] ?? "", /^apt-get install .* python3-pip$/);
-    await using another = await freshMachine({ pip: false, apt: true, uid: 1000, isReady: true });
-    const { exitCode: its, said } = await another.setUp();
-    assert.deepEqual([its, said], [0, ""]);
-  });
+  for (const { what, lacking, packages } of [
+    { what: "pip", lacking: { pip: false }, packages: /^apt-get install .* python3-pip$/ },
+    { what: "nft", lacking: { nft: false }, packages: /^apt-get install .* iproute2 nftables$/ },
+  ]) {
+    test(`takes ${what} from apt, and does without it where it may not use apt`, async () => {
+      await using machine = await freshMachine({ ...lacking, apt: true, isReady: true });
+      const { exitCode, calls } = await machine.setUp();
+      assert.equal(exitCode, 0);
+      assert.match(calls[0] ?? "", packages);
+      await using another = await freshMachine({ ...lacking, apt: true, uid: 1000, isReady: true });
+      const { exitCode: its, said } = await another.setUp();
+      assert.deepEqual([its, said], [0, ""]);
+    });
+  }
 
   test("asks for the runsc that the product asks for", async () => {
     const text = await readFile(script, "utf8");
@@ -136,6 +141,7 @@ interface MachineOptions {
   runsc?: string | undefined;
   erofs?: boolean;
   pip?: boolean;
+  nft?: boolean;
   apt?: boolean;
   uid?: number;
   /** Whether the npm packages are there. */
@@ -148,7 +154,15 @@ interface Machine extends TempDir {
 
 /** A tree with a PATH of its own, on which only the named programs are. */
 async function freshMachine(options: MachineOptions): Promise<Machine> {
-  const { npm, erofs = true, pip = true, apt = false, uid = 0, isReady = false } = options;
+  const {
+    npm,
+    erofs = true,
+    pip = true,
+    nft = true,
+    apt = false,
+    uid = 0,
+    isReady = false,
+  } = options;
   const runsc = "runsc" in options ? options.runsc : recent;
   const dir = await tempDir();
   const bin = dir.file("bin");
@@ -183,8 +197,8 @@ async function freshMachine(options: MachineOptions): Promise<Machine> {
   await program(bin, "id", `echo ${uid}`);
   if (npm !== undefined) await program(bin, "npm", npm);
   if (runsc !== undefined) await program(bin, "runsc", runsc);
-  if (erofs) await program(bin, "mkfs.erofs", "exit 0");
-  if (pip) await program(bin, "pip3", "exit 0");
+  const present = Object.entries({ "mkfs.erofs": erofs, pip3: pip, ip: true, nft });
+  for (const [name, isThere] of present) if (isThere) await program(bin, name, "exit 0");
   if (apt) await program(bin, "apt-get", 'echo "apt-get $*" >>"$CALLS"');
   if (isReady) await makeReady(dir, bin);
   const calls = dir.file("calls");

@@ -1,9 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import {
-  assertPublicHost,
-  isPublicAddress,
-} from "../../../../api/domain/events/delivery/public-address.ts";
+import { assertPublicHost } from "../../../../api/domain/events/delivery/public-address.ts";
+import { isPublicAddress } from "../../../../runtime/network/special-addresses.ts";
 
 const rows: [address: string, isPublic: boolean][] = [
   ["93.184.216.34", true],
