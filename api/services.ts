@@ -215,6 +215,7 @@ export function createServices(options: ServicesOptions): Services {
     store: records.sandboxes,
     stocks: containers.stocks,
     images,
+    networks: machine.networks,
     maxSandboxes: config.maxSandboxes,
     maxMemoryBytes: config.maxSandboxMemoryBytes,
   });

@@ -64,9 +64,29 @@ const settings = {
   tmpBytes: limits.tmpBytes,
 };
 
+/** What a sandbox may connect to besides its own loopback. */
+const network = z
+  .object({
+    allow: z
+      .array(z.string().min(1).max(300))
+      .max(256)
+      .openapi({
+        description:
+          "Names of hosts, *.name for all below one, * for all names, IPv4 addresses or blocks; each with a port behind a colon or without. Private addresses are open only where they are listed",
+        example: ["registry.npmjs.org:443", "*.pypi.org"],
+      }),
+  })
+  .strict();
+
 /** What a sandbox is opened with. */
 export const sandboxSpec = z
-  .object({ ...settings, metadata: metadata.default({}) })
+  .object({
+    ...settings,
+    metadata: metadata.default({}),
+    network: network.optional().openapi({
+      description: "A network that lets through what is listed; without it there is none",
+    }),
+  })
   .strict()
   .openapi("SandboxSpec", {
     example: { metadata: { session: "42" }, timeoutMs: 600_000, memoryBytes: 536_870_912 },
@@ -111,6 +131,7 @@ export const sandbox = z
     ...z.object(settings).required().shape,
     cwd: sandboxPath,
     idleTimeoutMs: durationMs.optional(),
+    network: network.optional(),
     metadata,
     start: z
       .enum(["pooled", "cold"])

@@ -3,6 +3,7 @@ import { RunletError } from "../errors.ts";
 import { Agent } from "../guest/agent/agent.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
+import type { Network } from "../network/network.ts";
 import type { Starts } from "./starts.ts";
 import { Stock, type StockState, type Taken } from "./stock.ts";
 
@@ -63,6 +64,23 @@ export class AgentStocks implements AsyncDisposable {
       return taken;
     } catch (error) {
       this.discard(taken.guest);
+      throw error;
+    }
+  }
+
+  /** Starts a sandbox that is in a network, which no stock has; the network goes with it. */
+  async start(
+    { image, tmpBytes }: AgentClass,
+    network: Network,
+    signal: AbortSignal,
+  ): Promise<Taken<Agent>> {
+    const { machine, overlayDirectory } = this.#options;
+    const agent = await Agent.start(machine, { image, tmpBytes, overlayDirectory, network });
+    try {
+      await agent.ready(signal);
+      return { guest: agent, start: "cold" };
+    } catch (error) {
+      this.discard(agent);
       throw error;
     }
   }

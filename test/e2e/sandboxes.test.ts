@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, suite, test } from "node:test";
 import type { SandboxView } from "../../api/schema/sandbox.ts";
 import { poll } from "../../runtime/deadline.ts";
+import { networkSupport } from "../../runtime/network/support.ts";
 import { problemOf } from "../support/problem.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -20,6 +21,15 @@ async function ended(id: string, timeoutMs = 15_000): Promise<SandboxView> {
   };
   return await poll("see the sandbox end", probe, { timeoutMs });
 }
+
+const connects = `
+import errno, socket, sys
+for target in sys.argv[1:]:
+    host, port = target.split(":")
+    link = socket.socket()
+    link.settimeout(10)
+    print(errno.errorcode.get(link.connect_ex((host, int(port))), "connected"))
+`;
 
 suite("sandboxes", () => {
   test("one is opened with defaults, found by its metadata, and on record when it has ended", async () => {
@@ -144,5 +154,41 @@ suite("sandboxes", () => {
     const large = await problemOf(client.createSandbox({ memoryBytes: 700 * mebibyte }));
     assert.match(large.detail, /bytes of memory/);
     await Promise.all(open.slice(1).map(async ({ id }) => await client.removeSandbox(id)));
+  });
+
+  const lists: [string, RegExp][] = [
+    ["fe80::1", /fe80::1/],
+    ["http://example.org", /http:\/\/example\.org/],
+    ["10.0.0.0/33", /10\.0\.0\.0\/33/],
+  ];
+  for (const [entry, detail] of lists) {
+    test(`a network that allows ${entry} is refused`, async () => {
+      const problem = await problemOf(
+        client.createSandbox({ ...small, network: { allow: [entry] } }),
+      );
+      assert.equal(problem.code, "invalid_argument");
+      assert.match(problem.detail, detail);
+    });
+  }
+
+  test("a network lets through what is listed and nothing else, or is refused with what the host lacks", async () => {
+    const spec = { ...small, network: { allow: ["allowed.test:80"] } };
+    const support = await networkSupport();
+    if (!support.isSupported) {
+      const { code, detail } = await problemOf(client.createSandbox(spec));
+      assert.equal(code, "unavailable");
+      assert.ok(detail.includes(support.problem), detail);
+      return;
+    }
+    const { id, network } = await client.createSandbox(spec);
+    assert.deepEqual(network, spec.network);
+    const [, port = ""] = /:(\d+)$/.exec(server.url) ?? [];
+    const tried = await client.runCommand(id, {
+      args: ["python3", "-c", connects, `198.51.100.1:80`, `127.0.0.1:${port}`],
+    });
+    assert.equal(tried.stdout.text, "ECONNREFUSED\nECONNREFUSED\n");
+    const { stdout } = await client.runCommand(id, { command: "cat /etc/resolv.conf" });
+    assert.match(stdout.text, /^nameserver 198\.1[89]\./);
+    await client.removeSandbox(id);
   });
 });

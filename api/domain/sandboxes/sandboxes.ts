@@ -1,6 +1,10 @@
 import { nowUs } from "../../../runtime/clock.ts";
+import type { Agent } from "../../../runtime/guest/agent/agent.ts";
+import type { Image } from "../../../runtime/image/image.ts";
 import type { ImageStore } from "../../../runtime/image/image-store.ts";
 import type { AgentStocks } from "../../../runtime/pool/agent-stocks.ts";
+import type { Taken } from "../../../runtime/pool/stock.ts";
+import type { Networks } from "../../../runtime/network/networks.ts";
 import type { SandboxEventRow, SandboxRow, SandboxStore } from "../../../store/sandboxes.ts";
 import type { SandboxEvent, SandboxSpec, SandboxState, SandboxView } from "../../schema/sandbox.ts";
 import { RunletError } from "../errors.ts";
@@ -13,6 +17,7 @@ export interface SandboxesOptions {
   store: SandboxStore;
   stocks: AgentStocks;
   images: ImageStore;
+  networks: Networks;
   /** How many may be open at once. */
   maxSandboxes: number;
   /** How much memory the open ones may be allowed together, bytes. */
@@ -50,7 +55,8 @@ export class Sandboxes {
   /**
    * Opens a sandbox; it is ready for commands when this returns.
    * @throws `resource_exhausted` where the machine is full, `not_found` for an image that is not there,
-   * `invalid_argument` for a user that the image does not know.
+   * `invalid_argument` for a user that the image does not know and for what cannot be allowed, `unavailable`
+   * where the host can give no network.
    */
   async create(spec: SandboxSpec): Promise<SandboxView> {
     this.#closing.signal.throwIfAborted();
@@ -110,25 +116,39 @@ export class Sandboxes {
   }
 
   async #create(spec: SandboxSpec, signal: AbortSignal): Promise<SandboxView> {
-    const { store, stocks, images } = this.#options;
-    const image = await images.get(spec.image);
-    const { tmpBytes, memoryBytes, cpus, pids, user, cwd } = spec;
-    const { guest: agent, start } = await stocks.take({ image, tmpBytes }, signal);
+    const { store } = this.#options;
+    const { memoryBytes, cpus, pids, user, cwd } = spec;
+    const id = newInvocationId();
+    const { image, taken } = await this.#take(id, spec, signal);
+    const { guest: agent, start } = taken;
     try {
       agent.limit({ memoryBytes, cpus, pids });
       const env = { ...image.env, ...spec.env };
       const configured = await agent.configure({ env, user, cwd }, signal);
       signal.throwIfAborted();
       const full = { ...spec, cwd: configured.cwd };
-      const row = newRow(full, start);
+      const row = newRow(id, full, start);
       store.add(row);
       const onEnd = (): void => void this.#open.delete(row.id);
       this.#open.set(row.id, new Sandbox({ row, spec: full, agent, store, onEnd }));
       return viewOf(row);
     } catch (error) {
-      stocks.discard(agent);
+      this.#options.stocks.discard(agent);
       throw error;
     }
+  }
+
+  async #take(
+    id: string,
+    { image: name, tmpBytes, network: asked }: SandboxSpec,
+    signal: AbortSignal,
+  ): Promise<{ image: Image; taken: Taken<Agent> }> {
+    const { stocks, images, networks } = this.#options;
+    const image = await images.get(name);
+    if (asked === undefined)
+      return { image, taken: await stocks.take({ image, tmpBytes }, signal) };
+    const network = await networks.create({ id, allow: asked.allow, signal });
+    return { image, taken: await stocks.start({ image, tmpBytes }, network, signal) };
   }
 
   #admit({ memoryBytes }: SandboxSpec): void {
@@ -149,10 +169,14 @@ export class Sandboxes {
   }
 }
 
-function newRow({ metadata, ...spec }: SandboxSpec, start: SandboxRow["start"]): SandboxRow {
+function newRow(
+  id: string,
+  { metadata, ...spec }: SandboxSpec,
+  start: SandboxRow["start"],
+): SandboxRow {
   const createdAtUs = nowUs();
   return {
-    id: newInvocationId(),
+    id,
     state: "running",
     spec: JSON.stringify(spec),
     metadata: JSON.stringify(metadata),

@@ -7,6 +7,7 @@ import { untilAborted } from "../../deadline.ts";
 import { RunletError } from "../../errors.ts";
 import type { Image } from "../../image/image.ts";
 import type { Machine } from "../../machine.ts";
+import type { Network } from "../../network/network.ts";
 import { withAgentRights, withWritableRoot } from "../../oci/spec-options.ts";
 import { agentArgs, agentEnv } from "../program.ts";
 import { AgentFiles } from "./agent-files.ts";
@@ -20,6 +21,8 @@ export interface AgentOptions {
   tmpBytes: number;
   /** Directory of the host for what is written over the image. */
   overlayDirectory: string;
+  /** What it is to be in besides its loopback; it goes with the agent. */
+  network?: Network | undefined;
 }
 
 /** What a sandbox in stock may use; its taker's own limits come with it. */
@@ -75,25 +78,32 @@ export class Agent implements AsyncDisposable {
   readonly files: AgentFiles;
   readonly #link: AgentLink;
   readonly #freezer: Freezer;
+  readonly #network: Network | undefined;
 
-  private constructor(init: Init, link: AgentLink) {
+  private constructor(init: Init, link: AgentLink, network: Network | undefined) {
     this.init = init;
     this.#link = link;
+    this.#network = network;
     this.files = new AgentFiles(link);
     this.#freezer = new Freezer(init);
   }
 
   /** Starts the container; the agent may still be coming up when this returns. */
   static async start(machine: Machine, options: AgentOptions): Promise<Agent> {
-    const { image, tmpBytes, overlayDirectory } = options;
+    const { image, tmpBytes, overlayDirectory, network } = options;
     await using stack = new AsyncDisposableStack();
+    if (network !== undefined) stack.use(network);
     const spec = containerSpec({
       image,
       tmpBytes,
       args: agentArgs(),
       env: agentEnv,
       cwd: "/",
-      mounts: [withWritableRoot(overlayDirectory), withAgentRights],
+      mounts: [
+        withWritableRoot(overlayDirectory),
+        withAgentRights,
+        ...(network === undefined ? [] : [network.inSpec]),
+      ],
     });
     const init = stack.use(
       machine.container(spec, {
@@ -105,7 +115,7 @@ export class Agent implements AsyncDisposable {
     await init.create();
     await init.start();
     if (init.channel === undefined) throw new Error("A started agent has no channel");
-    const agent = new Agent(init, new AgentLink(init.channel));
+    const agent = new Agent(init, new AgentLink(init.channel), network);
     stack.move();
     return agent;
   }
@@ -210,6 +220,7 @@ export class Agent implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#link.close();
     await this.init[Symbol.asyncDispose]();
+    await this.#network?.[Symbol.asyncDispose]();
   }
 
   async #ask(
