@@ -33,7 +33,10 @@ const list = createRoute({
   summary: "List a function's aliases by name",
   request: {
     params: ofFunction,
-    query: z.object({ limit: pageLimit, after: aliasName.optional() }),
+    query: z.object({
+      limit: pageLimit,
+      after: aliasName.optional().openapi({ description: "Cursor: `next` of the page before" }),
+    }),
   },
   responses: {
     200: jsonAnswer(aliasPage, "A page of aliases"),

@@ -22,7 +22,13 @@ const batch = createRoute({
     "Each event is an invocation of its own, within the function's usual bounds: one that fails or finds no room does not hold up the others. An answer of more than 1 MiB counts as payload_too_large.",
   request: {
     params: z.object({ name: functionReference }),
-    query: z.object({ qualifier: z.string().max(64).optional() }),
+    query: z.object({
+      qualifier: z
+        .string()
+        .max(64)
+        .optional()
+        .openapi({ description: "An alias, or a version other than the latest" }),
+    }),
     body: { content: { "application/json": { schema: batchRequest } }, required: true },
   },
   responses: {

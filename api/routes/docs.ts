@@ -77,7 +77,9 @@ const asset = createRoute({
   operationId: "getDocsFile",
   tags: ["server"],
   summary: "A script, a style or an image of the page",
-  request: { params: z.object({ file: z.string().max(64) }) },
+  request: {
+    params: z.object({ file: z.string().max(64).openapi({ description: "Name of the file" }) }),
+  },
   responses: {
     200: {
       content: { "*/*": { schema: z.unknown(), example: "The bytes of the file" } },

@@ -91,8 +91,16 @@ function anything(example: string): { "*/*": { schema: z.ZodType; example: strin
 
 /** A route that takes any method has no definition of its own in OpenAPI: each method stands for itself. */
 function describe(router: OpenAPIHono<NodeEnv>): void {
-  const target = z.string().openapi({ param: { name: "target", in: "path" }, example: "hello:3" });
-  const path = z.string().openapi({ param: { name: "path", in: "path" }, example: "users/7" });
+  const target = z.string().openapi({
+    param: { name: "target", in: "path" },
+    description: "A function, with a version or an alias behind a colon",
+    example: "hello:3",
+  });
+  const path = z.string().openapi({
+    param: { name: "path", in: "path" },
+    description: "The path that the function sees",
+    example: "users/7",
+  });
   for (const method of describedMethods) {
     const common = {
       method,

@@ -53,7 +53,14 @@ const get = createRoute({
   summary: "Show a function's latest version, or the one asked for",
   request: {
     params,
-    query: z.object({ version: z.coerce.number().int().positive().optional() }),
+    query: z.object({
+      version: z.coerce
+        .number()
+        .int()
+        .positive()
+        .optional()
+        .openapi({ description: "Number of a version; the latest by default" }),
+    }),
   },
   responses: {
     200: jsonAnswer(functionDetail, "The version"),
@@ -67,7 +74,12 @@ const list = createRoute({
   operationId: "listFunctions",
   tags: ["functions"],
   summary: "List functions by name, each with its latest version",
-  request: { query: z.object({ limit: pageLimit, after: functionName.optional() }) },
+  request: {
+    query: z.object({
+      limit: pageLimit,
+      after: functionName.optional().openapi({ description: "Cursor: `next` of the page before" }),
+    }),
+  },
   responses: {
     200: jsonAnswer(functionPage, "A page of functions"),
     ...problemAnswers("invalid_argument"),

@@ -9,7 +9,7 @@ export interface Readiness {
 }
 
 const alive = z
-  .object({ status: z.literal("ok") })
+  .object({ status: z.literal("ok").openapi({ description: "Always ok: it answers" }) })
   .openapi("Health", { example: { status: "ok" } });
 
 const health = createRoute({
@@ -22,7 +22,10 @@ const health = createRoute({
 });
 
 const readiness = z
-  .object({ ready: z.boolean(), reason: z.string().optional().openapi({ description: "Why not" }) })
+  .object({
+    ready: z.boolean().openapi({ description: "Whether they are" }),
+    reason: z.string().optional().openapi({ description: "Why not" }),
+  })
   .openapi("Readiness", { example: { ready: true } });
 
 const ready = createRoute({

@@ -6,7 +6,9 @@ import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import { problemOf } from "./problem.ts";
 
-const params = z.object({ name: z.string().min(1).max(63) });
+const params = z.object({
+  name: z.string().min(1).max(63).openapi({ description: "Name of an image" }),
+});
 
 const list = createRoute({
   method: "get",

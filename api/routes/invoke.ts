@@ -30,7 +30,13 @@ const invoke = createRoute({
   parameters: invokeHeaders,
   request: {
     params: z.object({ name: functionReference }),
-    query: z.object({ qualifier: z.string().max(64).optional() }),
+    query: z.object({
+      qualifier: z
+        .string()
+        .max(64)
+        .optional()
+        .openapi({ description: "An alias, or a version other than the latest" }),
+    }),
     body: {
       content: { "*/*": { schema: z.unknown(), example: { name: "Ada" } } },
       required: false,

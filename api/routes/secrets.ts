@@ -26,7 +26,12 @@ const list = createRoute({
   operationId: "listSecrets",
   tags: ["secrets"],
   summary: "List secrets by name, without their values",
-  request: { query: z.object({ limit: pageLimit, after: secretName.optional() }) },
+  request: {
+    query: z.object({
+      limit: pageLimit,
+      after: secretName.optional().openapi({ description: "Cursor: `next` of the page before" }),
+    }),
+  },
   responses: {
     200: jsonAnswer(secretPage, "A page of secrets"),
     ...problemAnswers("invalid_argument"),

@@ -37,7 +37,10 @@ const remove = createRoute({
   tags: ["functions"],
   summary: "Delete a version that is not the latest and that no alias and no schedule names",
   request: {
-    params: z.object({ name: functionName, version: typedVersion.openapi({ type: "integer" }) }),
+    params: z.object({
+      name: functionName,
+      version: typedVersion.openapi({ type: "integer", description: "Number of a version" }),
+    }),
   },
   responses: {
     204: { description: "Deleted" },

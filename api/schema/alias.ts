@@ -4,18 +4,18 @@ import { functionName, momentUs, pageOf, revisionId, versionNumber } from "./com
 /** Name of an alias; digits alone would be a version. */
 export const aliasName = functionName
   .regex(/\D/, { error: "expected a name that is not only digits: those name a version" })
-  .openapi({ example: "live" });
+  .openapi({ description: "Name of an alias", example: "live" });
 
 const target = {
-  version: versionNumber,
+  version: versionNumber.openapi({ description: "Number of the version that calls go to" }),
   second: z
     .strictObject({
-      version: versionNumber,
+      version: versionNumber.openapi({ description: "Number of that version" }),
       weight: z.number().min(0).max(1).openapi({ description: "Its share of the calls" }),
     })
     .optional()
     .openapi({ description: "Another version, which a share of the calls goes to" }),
-  description: z.string().max(256).default(""),
+  description: z.string().max(256).default("").openapi({ description: "What it is for" }),
 };
 
 /** Where an alias sends calls. */
@@ -43,7 +43,7 @@ export const alias = z
     ...target,
     functionName,
     name: aliasName,
-    description: z.string(),
+    description: z.string().openapi({ description: "What it is for" }),
     revisionId,
     createdAtUs: momentUs,
     updatedAtUs: momentUs,

@@ -4,7 +4,9 @@ import { destination } from "./destination.ts";
 /** How often and how long an event is tried that nobody waits for, and who is told of its end. */
 export const asyncPolicy = z
   .strictObject({
-    maxAttempts: z.number().int().min(1).max(10).default(3),
+    maxAttempts: z.number().int().min(1).max(10).default(3).openapi({
+      description: "How often an event is tried before it is given up",
+    }),
     maxAgeMs: z.number().int().min(1000).max(604_800_000).default(21_600_000).openapi({
       description: "An event that could only be tried later than this is given up",
     }),
@@ -20,6 +22,7 @@ export const asyncPolicy = z
     }),
   })
   .openapi("AsyncPolicy", {
+    description: "What becomes of events that nobody waits for",
     example: {
       maxAttempts: 3,
       onSuccess: { function: "notify:live" },

@@ -5,7 +5,7 @@ const name = z.string().regex(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/, {
 });
 
 /** Name of a function: also a path segment, a directory name and a metric label. */
-export const functionName = name.openapi({ example: "hello" });
+export const functionName = name.openapi({ description: "Name of a function", example: "hello" });
 
 /** A function, with a qualifier behind a colon where there is one. */
 export const functionReference = z
@@ -14,23 +14,34 @@ export const functionReference = z
     error:
       "expected 1 to 64 letters, digits, - and _, the first a letter or a digit, and a qualifier behind a colon, if any",
   })
-  .openapi({ example: "hello:live" });
+  .openapi({
+    description: "A function, with an alias or a version behind a colon unless it is the latest",
+    example: "hello:live",
+  });
 
 /** Number of a version of a function. */
-export const versionNumber = z.number().int().positive().max(Number.MAX_SAFE_INTEGER);
+export const versionNumber = z.number().int().positive().max(Number.MAX_SAFE_INTEGER).openapi({
+  description: "Number of a version",
+});
 
 /** Revision of a function, an alias or a schedule; also its ETag. */
 export const revisionId = z.string().openapi({ description: "Another one after each change" });
 
 /** Name of a schedule: also a path segment. */
-export const scheduleName = name.openapi({ example: "nightly" });
+export const scheduleName = name.openapi({ description: "Name of a schedule", example: "nightly" });
 
-export const invocationId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
+export const invocationId = z.uuid().openapi({
+  description: "Id of an invocation",
+  example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+});
 
 export const traceId = z
   .string()
   .regex(/^[0-9a-f]{32}$/, { error: "expected 32 hexadecimal digits" })
-  .openapi({ example: "4bf92f3577b34da6a3ce929d0e0e4736" });
+  .openapi({
+    description: "The trace that it belongs to, as in W3C Trace Context",
+    example: "4bf92f3577b34da6a3ce929d0e0e4736",
+  });
 
 /** A moment in a query, read into milliseconds since the epoch. */
 export const moment = z
@@ -49,12 +60,19 @@ export const moment = z
   });
 
 const isoTime = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d|$)/;
-export const eventId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
+
+export const eventId = z.uuid().openapi({
+  description: "Id of an event",
+  example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+});
 
 /** A moment in an answer. */
 export const momentUs = z.number().int().openapi({ description: "Microseconds since the epoch" });
 
-export const runtimeName = z.enum(["node", "python", "command", "provided"]).openapi("Runtime");
+export const runtimeName = z.enum(["node", "python", "command", "provided"]).openapi("Runtime", {
+  description:
+    "What executes the code. node and python call a handler, command runs a program, and provided one that speaks the AWS Lambda Runtime API",
+});
 
 /** Name of an environment variable. */
 export const variableName = z
@@ -71,13 +89,21 @@ export const environment = z
   )
   .refine((env) => JSON.stringify(env).length <= 65_536, {
     error: "expected at most 64 KiB in all",
-  });
+  })
+  .openapi({ description: "Environment variables" });
 
 /** One page of a list; `next` is the cursor of the page after it, absent on the last one. */
 export function pageOf<T extends z.ZodType>(
   items: T,
 ): z.ZodObject<{ items: z.ZodArray<T>; next: z.ZodOptional<z.ZodString> }> {
-  return z.object({ items: z.array(items), next: z.string().optional() });
+  return z.object({
+    items: z.array(items).openapi({ description: "What is on this page" }),
+    next: z.string().optional().openapi({
+      description: "Cursor of the page after this one; absent on the last one",
+    }),
+  });
 }
 
-export const pageLimit = z.coerce.number<number>().int().min(1).max(200).default(50);
+export const pageLimit = z.coerce.number<number>().int().min(1).max(200).default(50).openapi({
+  description: "How many a page has at the most",
+});

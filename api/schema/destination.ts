@@ -9,11 +9,18 @@ const callbackUrl = z
   .refine(isCallbackUrl, {
     error: "expected a URL such as https://example.org/ended, without user, password and fragment",
   })
-  .openapi({ format: "uri", example: "https://example.org/ended" });
+  .openapi({
+    description: "Where it is posted",
+    format: "uri",
+    example: "https://example.org/ended",
+  });
 
 /** A URL that is told of the end of an event, and the secret that what is sent there is signed with. */
 export const callback = z
-  .strictObject({ url: callbackUrl, secret: secretName })
+  .strictObject({
+    url: callbackUrl,
+    secret: secretName.openapi({ description: "Name of the secret that signs what is sent" }),
+  })
   .openapi("Callback", {
     example: { url: "https://example.org/ended", secret: "callback-key" },
   });

@@ -11,7 +11,9 @@ import {
 import { callback } from "./destination.ts";
 import { invocation } from "./invocation.ts";
 
-const eventState = z.enum(["queued", "running", "succeeded", "dead"]).openapi("EventState");
+const eventState = z.enum(["queued", "running", "succeeded", "dead"]).openapi("EventState", {
+  description: "dead: it was given up, and may be driven again",
+});
 
 /** What the acceptance of an event is answered with. */
 export const acceptedEvent = z
@@ -46,7 +48,7 @@ export const event = z
     qualifier: z.string().optional().openapi({
       description: "The alias or the version that the caller named, if any",
     }),
-    contentType: z.string().optional(),
+    contentType: z.string().optional().openapi({ description: "Media type of the event" }),
     bodyBytes: z.number().int().openapi({ description: "Size of the event" }),
     source: z.string().openapi({
       description:
@@ -63,13 +65,19 @@ export const event = z
     }),
     acceptedAtUs: momentUs,
     nextAtUs: momentUs.optional().openapi({ description: "When a queued one is due" }),
-    endedAtUs: momentUs.optional(),
+    endedAtUs: momentUs.optional().openapi({
+      description: "When it succeeded or was given up, microseconds since the epoch",
+    }),
     condition: z.enum(["RetriesExhausted", "EventAgeExceeded"]).optional().openapi({
       description: "Why a dead one was given up",
     }),
-    error: z.object({ code: z.string(), message: z.string() }).optional().openapi({
-      description: "Of the last attempt that did not succeed",
-    }),
+    error: z
+      .object({
+        code: z.string().openapi({ description: "The kind of error, as in a problem" }),
+        message: z.string().openapi({ description: "What went wrong" }),
+      })
+      .optional()
+      .openapi({ description: "Of the last attempt that did not succeed" }),
   })
   .openapi("Event", { example: eventExample });
 
@@ -93,13 +101,15 @@ const detailExample = {
 
 /** An event with the invocations that were made for it, oldest first. */
 export const eventDetail = event
-  .extend({ invocations: z.array(eventInvocation) })
+  .extend({
+    invocations: z.array(eventInvocation).openapi({ description: "One for each attempt" }),
+  })
   .openapi("EventDetail", { example: detailExample });
 
 /** An event that was given up, with its body. */
 export const deadLetter = eventDetail
   .extend({
-    body: z.string(),
+    body: z.string().openapi({ description: "The event itself" }),
     bodyEncoding: z
       .enum(["utf8", "base64"])
       .openapi({ description: "base64 where the body is not valid UTF-8" }),
@@ -126,7 +136,7 @@ export const deadLettersOf = z
 
 /** How many events something was done to. */
 export const eventCount = z
-  .object({ count: z.number().int() })
+  .object({ count: z.number().int().openapi({ description: "How many" }) })
   .openapi("EventCount", { example: { count: 2 } });
 
 export type AcceptedEvent = z.infer<typeof acceptedEvent>;

@@ -8,7 +8,9 @@ import { exitReason } from "./invocation.ts";
 /** A snippet or files to run once. */
 export const executeRequest = z
   .strictObject({
-    runtime: z.enum(["node", "python", "bash", "command"]),
+    runtime: z.enum(["node", "python", "bash", "command"]).openapi({
+      description: "What runs the code; command runs a program of the image or of the code",
+    }),
     code: code.optional(),
     entry: z.string().max(1024).optional().openapi({
       description:
@@ -21,7 +23,10 @@ export const executeRequest = z
       .default([])
       .openapi({ description: "Arguments of the program" }),
     stdin: z.string().default("").openapi({ description: "What the program reads" }),
-    stdinEncoding: z.enum(["utf8", "base64"]).default("utf8"),
+    stdinEncoding: z
+      .enum(["utf8", "base64"])
+      .default("utf8")
+      .openapi({ description: "How stdin stands for bytes" }),
     image: functionConfig.shape.image,
     env: environment.default({}),
     ...limits,
@@ -49,15 +54,18 @@ export const executeResult = z
     invocationId,
     traceId,
     exitCode: z.number().int().openapi({ description: "128 + n where signal n ended it" }),
-    exitSignal: z.string().optional().openapi({ example: "SIGKILL" }),
+    exitSignal: z.string().optional().openapi({
+      description: "Name of the signal that ended it, if any",
+      example: "SIGKILL",
+    }),
     exitReason,
-    stdout: z.string(),
-    stderr: z.string(),
+    stdout: z.string().openapi({ description: "What it wrote to standard output" }),
+    stderr: z.string().openapi({ description: "What it wrote to standard error" }),
     outputEncoding: z.enum(["utf8", "base64"]).openapi({
       description: "base64 where stdout or stderr is not valid UTF-8",
     }),
     stdoutTruncated: z.boolean().openapi({ description: "There was more than outputBytes" }),
-    stderrTruncated: z.boolean(),
+    stderrTruncated: z.boolean().openapi({ description: "Likewise of stderr" }),
     queueUs: z.number().int().openapi({ description: "How long it waited for room, microseconds" }),
     runUs: z.number().int().openapi({ description: "How long it ran, microseconds" }),
   })

@@ -6,15 +6,19 @@ import { invocationStatus } from "./invocation.ts";
 export const followEvent = z
   .discriminatedUnion("type", [
     z.object({
-      type: z.literal("output"),
+      type: z.literal("output").openapi({ description: "It wrote something" }),
       invocationId,
-      stream: z.enum(["stdout", "stderr"]),
-      text: z.string(),
+      stream: z.enum(["stdout", "stderr"]).openapi({ description: "Where it wrote" }),
+      text: z.string().openapi({ description: "What it wrote" }),
       atUs: z.number().int().openapi({ description: "Microseconds since the epoch" }),
     }),
-    z.object({ type: z.literal("end"), invocationId, status: invocationStatus }),
     z.object({
-      type: z.literal("cut"),
+      type: z.literal("end").openapi({ description: "It has ended" }),
+      invocationId,
+      status: invocationStatus,
+    }),
+    z.object({
+      type: z.literal("cut").openapi({ description: "The following ends before what is followed" }),
       message: z.string().openapi({ description: "Why there is no more to follow" }),
     }),
   ])

@@ -21,7 +21,8 @@ import { secretName } from "./secret.ts";
 const image = z
   .string()
   .regex(/^[a-z0-9][a-z0-9._-]{0,62}$/, { error: "expected an image name" })
-  .default("default");
+  .default("default")
+  .openapi({ description: "Image that containers start from" });
 
 const programArguments = z
   .array(

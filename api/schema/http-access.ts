@@ -22,7 +22,9 @@ const cors = z
     maxAgeSeconds: z.number().int().min(0).max(86_400).optional().openapi({
       description: "How long a browser may remember what it was allowed",
     }),
-    credentials: z.boolean().default(false),
+    credentials: z.boolean().default(false).openapi({
+      description: "Whether a browser may send cookies and the like",
+    }),
   })
   .refine(({ origins, credentials }) => !credentials || !origins.includes("*"), {
     path: ["origins"],
@@ -35,8 +37,11 @@ export const httpAccess = z
     public: z.boolean().default(false).openapi({
       description: "Whether anybody who reaches the server may call the function at /f/{name}",
     }),
-    cors: cors.optional(),
+    cors: cors.optional().openapi({
+      description: "Who else than pages of the server itself may call it from a browser",
+    }),
   })
-  .default({ public: false });
+  .default({ public: false })
+  .openapi({ description: "How it is called at its own URL" });
 
 export type Cors = z.infer<typeof cors>;

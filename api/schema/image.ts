@@ -11,30 +11,38 @@ const imageExample = {
 
 export const image = z
   .object({
-    name: z.string(),
+    name: z.string().openapi({ description: "Name of the image" }),
     digest: z.string().openapi({ description: "SHA-256 of its content" }),
     kind: z.enum(["erofs", "host"]).openapi({
       description: "erofs: a file of its own. host: the programs of the host, seen read-only",
     }),
-    sizeBytes: z.number().int(),
+    sizeBytes: z.number().int().openapi({ description: "Size of its file" }),
     createdAtMs: z.number().int().openapi({ description: "Milliseconds since the epoch" }),
   })
   .openapi("Image", { example: imageExample });
 
 export const imageList = z
-  .object({ items: z.array(image) })
+  .object({ items: z.array(image).openapi({ description: "All images" }) })
   .openapi("ImageList", { example: { items: [imageExample] } });
 
 /** How far an upload has come. */
 const imageProgress = z.object({
-  phase: z.string().openapi({ example: "packing" }),
-  doneBytes: z.number().int(),
-  totalBytes: z.number().int().optional(),
+  phase: z.string().openapi({ description: "What is being done", example: "packing" }),
+  doneBytes: z.number().int().openapi({ description: "How much of it is done" }),
+  totalBytes: z
+    .number()
+    .int()
+    .optional()
+    .openapi({ description: "How much it is in all, where that is known" }),
 });
 
 /** One line of the answer to an upload: progress, then either the image or a problem. */
 export const imageLine = z
-  .union([z.object({ progress: imageProgress }), z.object({ image }), z.object({ problem })])
+  .union([
+    z.object({ progress: imageProgress.openapi({ description: "How far it has come" }) }),
+    z.object({ image: image.openapi({ description: "The image that was made" }) }),
+    z.object({ problem: problem.openapi({ description: "Why none was made" }) }),
+  ])
   .openapi("ImageLine", { example: { progress: { phase: "received", doneBytes: 2048 } } });
 
 export type Image = z.infer<typeof image>;

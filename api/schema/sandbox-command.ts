@@ -1,9 +1,12 @@
 import { z } from "@hono/zod-openapi";
 import { environment, momentUs, pageLimit, pageOf } from "./common.ts";
 import { limits } from "./limits.ts";
-import { sandboxPath, sandboxUser } from "./sandbox.ts";
+import { sandboxId, sandboxPath, sandboxUser } from "./sandbox.ts";
 
-export const commandId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
+export const commandId = z.uuid().openapi({
+  description: "Id of a command",
+  example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+});
 
 const text = z
   .string()
@@ -12,8 +15,8 @@ const text = z
 
 export const terminalSize = z
   .object({
-    cols: z.number().int().min(1).max(1000),
-    rows: z.number().int().min(1).max(1000),
+    cols: z.number().int().min(1).max(1000).openapi({ description: "Characters in a line" }),
+    rows: z.number().int().min(1).max(1000).openapi({ description: "Lines" }),
   })
   .openapi("TerminalSize", { example: { cols: 80, rows: 24 } });
 
@@ -81,13 +84,19 @@ const example = {
 export const sandboxCommand = z
   .object({
     id: commandId,
-    sandboxId: z.uuid(),
+    sandboxId,
     pid: z.number().int().openapi({ description: "Number of the process inside" }),
-    args: z.array(z.string()),
-    cwd: z.string().optional(),
-    user: z.string().optional(),
-    tag: z.string().optional(),
-    hasTerminal: z.boolean(),
+    args: z.array(z.string()).openapi({ description: "The program and its arguments" }),
+    cwd: z
+      .string()
+      .optional()
+      .openapi({ description: "Directory that it was started in, where one was named" }),
+    user: z
+      .string()
+      .optional()
+      .openapi({ description: "Account that it runs as, where one was named" }),
+    tag: z.string().optional().openapi({ description: "The name that it was given" }),
+    hasTerminal: z.boolean().openapi({ description: "Whether it has a terminal" }),
     startedAtUs: momentUs,
     endedAtUs: momentUs.optional(),
     exitCode: z
@@ -118,9 +127,14 @@ export const commandFilter = z.object({
   limit: pageLimit,
 });
 
+const writtenText = z.string().openapi({ description: "What was written" });
+const encoding = z.enum(["utf8", "base64"]).openapi({
+  description: "base64 where it is not valid UTF-8",
+});
+
 const output = z.object({
-  text: z.string(),
-  encoding: z.enum(["utf8", "base64"]),
+  text: writtenText,
+  encoding,
   truncated: z.boolean().openapi({ description: "Whether more was written than is kept" }),
 });
 
@@ -140,19 +154,35 @@ export const commandResult = sandboxCommand
 
 export type CommandResult = z.infer<typeof commandResult>;
 
+const told = sandboxCommand.openapi({ description: "The command as it is now" });
+
 /** What a follower of a command is told. */
 export const commandEvent = z
   .discriminatedUnion("type", [
-    z.object({ type: z.literal("started"), command: sandboxCommand }),
     z.object({
-      type: z.literal("output"),
-      stream: z.enum(["stdout", "stderr", "pty"]),
-      text: z.string(),
-      encoding: z.enum(["utf8", "base64"]),
+      type: z.literal("started").openapi({ description: "It has been started" }),
+      command: told,
     }),
-    z.object({ type: z.literal("dropped"), bytes: z.number().int() }),
-    z.object({ type: z.literal("exit"), command: sandboxCommand }),
-    z.object({ type: z.literal("gone"), message: z.string() }),
+    z.object({
+      type: z.literal("output").openapi({ description: "It wrote something" }),
+      stream: z.enum(["stdout", "stderr", "pty"]).openapi({
+        description: "Where it wrote; a terminal is one stream, pty",
+      }),
+      text: writtenText,
+      encoding,
+    }),
+    z.object({
+      type: z.literal("dropped").openapi({ description: "Some of what it wrote is not told" }),
+      bytes: z.number().int().openapi({ description: "How much that is" }),
+    }),
+    z.object({
+      type: z.literal("exit").openapi({ description: "It has ended" }),
+      command: told,
+    }),
+    z.object({
+      type: z.literal("gone").openapi({ description: "There is no more to follow" }),
+      message: z.string().openapi({ description: "Why" }),
+    }),
   ])
   .openapi("SandboxCommandEvent", {
     example: { type: "output", stream: "stdout", text: "hello\n", encoding: "utf8" },

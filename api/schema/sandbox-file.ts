@@ -17,11 +17,13 @@ export const fileEntry = z
     path: z.string().openapi({
       description: "Bytes of a name that are no UTF-8 are lone surrogates, \\udc80 to \\udcff",
     }),
-    kind: z.enum(["file", "directory", "link", "fifo", "socket", "device", "other"]),
-    sizeBytes: z.number().int(),
+    kind: z
+      .enum(["file", "directory", "link", "fifo", "socket", "device", "other"])
+      .openapi({ description: "What stands there" }),
+    sizeBytes: z.number().int().openapi({ description: "Size of its content" }),
     mode: z.number().int().openapi({ description: "Permission bits", example: 0o644 }),
-    uid: z.number().int(),
-    gid: z.number().int(),
+    uid: z.number().int().openapi({ description: "Number of the account that owns it" }),
+    gid: z.number().int().openapi({ description: "Number of the group that owns it" }),
     modifiedAtMs: z.number().int().openapi({ description: "Milliseconds since the epoch" }),
     target: z.string().optional().openapi({ description: "Where a link leads" }),
   })
@@ -31,7 +33,7 @@ export type FileEntry = z.infer<typeof fileEntry>;
 
 export const fileListing = z
   .object({
-    entries: z.array(fileEntry),
+    entries: z.array(fileEntry).openapi({ description: "What is in the directory" }),
     isTruncated: z.boolean().openapi({ description: "Whether there is more than 10,000 entries" }),
   })
   .openapi("FileListing", { example: { entries: [example], isTruncated: false } });
@@ -71,16 +73,18 @@ export const watchQuery = fileQuery.extend({
 });
 
 export const unpackedFiles = z
-  .object({ entries: z.number().int() })
+  .object({ entries: z.number().int().openapi({ description: "How many were unpacked" }) })
   .openapi("UnpackedFiles", { example: { entries: 12 } });
 
 /** What a watch tells. */
 export const fileChange = z
   .discriminatedUnion("type", [
     z.object({
-      type: z.enum(["created", "written", "changed", "removed", "moved_from", "moved_to"]),
+      type: z.enum(["created", "written", "changed", "removed", "moved_from", "moved_to"]).openapi({
+        description: "What happened; changed: to what is known of it, such as its mode",
+      }),
       path: z.string().openapi({ description: "Relative to the directory that is watched" }),
-      isDirectory: z.boolean(),
+      isDirectory: z.boolean().openapi({ description: "Whether it is a directory" }),
     }),
     z.object({
       type: z.enum(["watching", "overflow", "gone"]).openapi({
@@ -110,13 +114,16 @@ export const moveRequest = z
     path: sandboxPath,
     to: sandboxPath,
     user: sandboxUser.optional(),
-    overwrite: z.boolean().default(false),
+    overwrite: z
+      .boolean()
+      .default(false)
+      .openapi({ description: "Whether what stands there is replaced" }),
   })
   .strict()
   .openapi("MoveRequest", { example: { path: "notes", to: "archive" } });
 
 export const writtenFile = z
-  .object({ sizeBytes: z.number().int() })
+  .object({ sizeBytes: z.number().int().openapi({ description: "How much was written" }) })
   .openapi("WrittenFile", { example: { sizeBytes: 1024 } });
 
 export type FileListing = z.infer<typeof fileListing>;

@@ -2,7 +2,10 @@ import { z } from "@hono/zod-openapi";
 import { environment, momentUs, pageLimit, pageOf } from "./common.ts";
 import { limits } from "./limits.ts";
 
-export const sandboxId = z.uuid().openapi({ example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f" });
+export const sandboxId = z.uuid().openapi({
+  description: "Id of a sandbox",
+  example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
+});
 
 /** An account inside a sandbox, by name or number. */
 export const sandboxUser = z
@@ -130,8 +133,8 @@ export const sandbox = z
     state: sandboxState,
     ...z.object(settings).required().shape,
     cwd: sandboxPath,
-    idleTimeoutMs: durationMs.optional(),
-    network: network.optional(),
+    idleTimeoutMs: settings.idleTimeoutMs,
+    network: network.optional().openapi({ description: "The network that it has, if any" }),
     metadata,
     start: z
       .enum(["pooled", "cold"])
@@ -219,7 +222,7 @@ export const sandboxUsage = z
 
 export const sandboxStats = z
   .object({
-    now: sandboxUsage,
+    now: sandboxUsage.openapi({ description: "At the moment" }),
     series: z
       .array(sandboxUsage)
       .openapi({ description: "One sample every five seconds, of the last five minutes" }),
@@ -234,9 +237,11 @@ const eventExample = { seq: 1, type: "created", atUs: 1_795_486_875_567_943 } as
 export const sandboxEvent = z
   .object({
     seq: z.number().int().openapi({ description: "Number of the event; later ones are greater" }),
-    type: z.enum(["created", "changed", "paused", "resumed", "ended"]),
+    type: z.enum(["created", "changed", "paused", "resumed", "ended"]).openapi({
+      description: "What became of it",
+    }),
     atUs: momentUs,
-    detail: z.string().optional(),
+    detail: z.string().optional().openapi({ description: "Why it ended" }),
   })
   .openapi("SandboxEvent", { example: eventExample });
 

@@ -28,14 +28,17 @@ const settings = {
     .string()
     .max(256)
     .regex(/^[\w.+-]+\/[\w.+-]+(?:;[ -~]*)?$/, { error: "expected a media type" })
-    .default("application/json"),
+    .default("application/json")
+    .openapi({ description: "Media type of the event" }),
   provisioned: provisionedCount.optional().openapi({
     description:
       "Instead of an event: how many containers are kept started for the function from the due time on, until it is set anew",
   }),
 };
 
-const missedRuns = z.enum(["skip", "run-once"]);
+const missedRuns = z.enum(["skip", "run-once"]).openapi({
+  description: "What becomes of due times that passed while the server was down",
+});
 
 const event = z.json().openapi({
   type: ["object", "array", "string", "number", "boolean", "null"],
@@ -90,7 +93,7 @@ export const schedule = z
     name: scheduleName,
     ...settings,
     missedRuns,
-    state: z.enum(["active", "paused"]),
+    state: z.enum(["active", "paused"]).openapi({ description: "A paused one never comes due" }),
     revisionId,
     nextAtUs: z.array(momentUs).openapi({
       description: "The next due times, three at most; none while it is paused",
@@ -99,7 +102,9 @@ export const schedule = z
       .object({
         dueAtUs: momentUs,
         eventId: eventId.optional().openapi({ description: "None with provisioned" }),
-        status: z.enum(["accepting", "accepted", "failed"]),
+        status: z.enum(["accepting", "accepted", "failed"]).openapi({
+          description: "accepting: not handed over yet. failed: refused, as error says",
+        }),
         error: z.string().optional().openapi({ description: "Why there is no event" }),
       })
       .optional()

@@ -7,7 +7,7 @@ export const secretName = z
   .regex(/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}$/, {
     error: "expected 1 to 128 letters, digits, -, _ and ., the first a letter or a digit",
   })
-  .openapi({ example: "database-url" });
+  .openapi({ description: "Name of a secret", example: "database-url" });
 
 /** What sets a secret. */
 export const secretValue = z

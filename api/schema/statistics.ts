@@ -3,9 +3,13 @@ import { functionName } from "./common.ts";
 
 const percentiles = z
   .object({
-    p50: z.number().int().optional(),
-    p95: z.number().int().optional(),
-    p99: z.number().int().optional(),
+    p50: z
+      .number()
+      .int()
+      .optional()
+      .openapi({ description: "As long as the faster half took at the most" }),
+    p95: z.number().int().optional().openapi({ description: "Likewise of 95 in 100" }),
+    p99: z.number().int().optional().openapi({ description: "Likewise of 99 in 100" }),
   })
   .openapi({ description: "Microseconds; absent where nothing was measured" });
 
@@ -23,17 +27,25 @@ export const functionStatistics = z
     sinceUs: z.number().int().openapi({
       description: "Where the time that the figures cover begins, microseconds since the epoch",
     }),
-    errors: z.object({
-      failed: z.number().int(),
-      timed_out: z.number().int(),
-      cancelled: z.number().int(),
-      lost: z.number().int(),
-    }),
+    errors: z
+      .object({
+        failed: z.number().int().openapi({ description: "Those that failed" }),
+        timed_out: z.number().int().openapi({ description: "Those that took too long" }),
+        cancelled: z.number().int().openapi({ description: "Those that somebody cancelled" }),
+        lost: z.number().int().openapi({ description: "Those that the server's own end cut off" }),
+      })
+      .openapi({ description: "How many did not succeed" }),
     runUs: percentiles,
     totalUs: percentiles.openapi({ description: "From the queue to the end, microseconds" }),
-    starts: z.object({ cold: share, pooled: share, warm: share }).openapi({
-      description: "Shares of those that got a container; all 0 where none did",
-    }),
+    starts: z
+      .object({
+        cold: share.openapi({ description: "In a container that had to be started" }),
+        pooled: share.openapi({ description: "In one that waited, started and unused" }),
+        warm: share.openapi({ description: "In one that had run the same version before" }),
+      })
+      .openapi({
+        description: "Shares of those that got a container; all 0 where none did",
+      }),
   })
   .openapi("FunctionStatistics", {
     example: {

@@ -167,9 +167,34 @@ test("every reference in the OpenAPI document leads somewhere", () => {
   }
 });
 
+test("every field and every parameter says what it is", () => {
+  assert.deepEqual(undescribed(document, "", document), []);
+});
+
 test("a server that is up says that it is alive and ready", async () => {
   const health = await server.fetch("/healthz");
   assert.deepEqual([health.status, await health.json()], [200, { status: "ok" }]);
   const ready = await server.fetch("/readyz");
   assert.deepEqual([ready.status, await ready.json()], [200, { ready: true }]);
 });
+
+/** The places of fields and parameters of which neither they nor what they refer to say anything. */
+function undescribed(node: unknown, place: string, root: Json): string[] {
+  if (typeof node !== "object" || node === null) return [];
+  const isNamed = /\/(?:properties|parameters)$/.test(place);
+  return Object.entries(node).flatMap(([key, value]: [string, unknown]) => {
+    if (!isNamed && ["example", "examples", "default", "enum"].includes(key)) return [];
+    const inside = `${place}/${key}`;
+    const own = isNamed && !says(value, root) ? [inside] : [];
+    return [...own, ...undescribed(value, inside, root)];
+  });
+}
+
+function says(node: unknown, root: Json): boolean {
+  const { description, schema, allOf, $ref } = node as Json;
+  if (typeof description === "string" && description !== "") return true;
+  const { schemas } = root["components"] as { schemas: Json };
+  const referred = typeof $ref === "string" ? schemas[$ref.split("/").at(-1) ?? ""] : undefined;
+  const others = [schema, referred, ...((allOf ?? []) as unknown[])];
+  return others.some((each) => each !== undefined && says(each, root));
+}
