@@ -64,6 +64,15 @@ suite("sandboxes", () => {
     await Promise.all([client.removeSandbox(a.id), client.removeSandbox(b.id)]);
   });
 
+  test("the channel of its agent is opened by no other user inside", async () => {
+    const { id } = await client.createSandbox(small);
+    for (const command of ["echo no > /proc/1/fd/1", "exec 3< /proc/1/fd/0"]) {
+      const { stderr } = await client.runCommand(id, { command });
+      assert.match(stderr.text, /ermission denied/);
+    }
+    await client.removeSandbox(id);
+  });
+
   test("its timeout ends it, unless that is set anew", async () => {
     const { id } = await client.createSandbox({ ...small, timeoutMs: 1000 });
     const longer = await client.changeSandbox(id, { timeoutMs: 2500 });

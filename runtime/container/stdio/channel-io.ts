@@ -1,4 +1,4 @@
-import { closeSync } from "node:fs";
+import { closeSync, fchmodSync } from "node:fs";
 import { Socket } from "node:net";
 import { Duplex, type Writable } from "node:stream";
 import type { DescriptorIo } from "./null-io.ts";
@@ -16,6 +16,10 @@ export async function openChannelIo(
   stack.defer(() => io.close());
   const output = await stock.take("read");
   stack.move();
+  // A pipe, unlike a socket, can be opened anew by its /proc name: inside, by nobody but root.
+  for (const fd of [io.descriptors[0], output.child]) {
+    if (typeof fd === "number") fchmodSync(fd, 0);
+  }
   const channel = new PipeChannel(io.stdin as Writable, output.host);
   const childEnds = [output.child];
   const handOver = (): void => {

@@ -107,8 +107,8 @@ export class Agent implements AsyncDisposable {
     });
     const init = stack.use(
       machine.container(spec, {
-        stdio: { kind: "pipe", stdout: true, stderr: true },
-        channel: true,
+        // A socket of the host would not survive in a snapshot.
+        stdio: { kind: "channel", stderr: true },
         limits: agentLimits,
       }),
     );

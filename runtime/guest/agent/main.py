@@ -8,7 +8,7 @@ from .loop import Loop
 from .ports import connect
 from .processes import Processes
 from .users import ROOT, Identity, find_user
-from .wire import CHANNEL, Wire, give_up
+from .wire import INWARD, OUTWARD, Wire, give_up
 
 PROTOCOL = 1
 MAX_CALLS = 1024
@@ -46,7 +46,7 @@ class Agent:
 
     def run(self):
         self.wire.send({"type": "hello", "protocol": PROTOCOL})
-        self._loop.watch(CHANNEL, self._receive)
+        self._loop.watch(INWARD, self._receive)
         self._loop.run()
 
     def forget(self, call):
@@ -93,12 +93,12 @@ class Agent:
 
     def _overflow(self):
         """The channel takes no more for now."""
-        self._loop.watch_writable(CHANNEL, self._drain)
+        self._loop.watch_writable(OUTWARD, self._drain)
 
     def _drain(self):
         self.wire.flush()
         if self.wire.backlog == 0:
-            self._loop.unwatch_writable(CHANNEL)
+            self._loop.unwatch_writable(OUTWARD)
         if self.wire.has_room:
             for call in list(self._calls.values()):
                 call.resume()

@@ -1,11 +1,12 @@
-"""The agent's end of the channel: frames both ways on one descriptor, without ever waiting for it."""
+"""The agent's end of the channel: frames in on one descriptor and out on another, without ever waiting for either."""
 
 import _json
 import os
 import sys
 from _collections import deque
 
-CHANNEL = 3
+INWARD = 0
+OUTWARD = 1
 BROKEN_PROTOCOL_EXIT_CODE = 70
 MAX_FRAME_BYTES = 1024 * 1024
 MAX_HEADER_BYTES = 256 * 1024
@@ -31,8 +32,9 @@ _encode = _json.make_encoder(None, None, _json.encode_basestring_ascii, None, ":
 
 class Wire:
     def __init__(self, on_full):
-        os.set_inheritable(CHANNEL, False)
-        os.set_blocking(CHANNEL, False)
+        for fd in (INWARD, OUTWARD):
+            os.set_inheritable(fd, False)
+            os.set_blocking(fd, False)
         self._incoming = bytearray()
         self._outgoing = deque()
         self._on_full = on_full
@@ -45,7 +47,7 @@ class Wire:
     def receive(self):
         """The frames that have arrived, as pairs of header and body."""
         try:
-            chunk = os.read(CHANNEL, READ_BYTES)
+            chunk = os.read(INWARD, READ_BYTES)
         except BlockingIOError:
             return
         except OSError:
@@ -88,7 +90,7 @@ class Wire:
         while self._outgoing:
             first = self._outgoing[0]
             try:
-                sent = os.write(CHANNEL, first)
+                sent = os.write(OUTWARD, first)
             except BlockingIOError:
                 self._on_full()
                 return
