@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import { z } from "zod";
+import { untilAborted } from "../../deadline.ts";
 import { isRunletError, RunletError } from "../../errors.ts";
 import { encodeFrame, FrameDecoder } from "../frame.ts";
 import { AgentCall, type CallHandlers } from "./agent-call.ts";
@@ -33,6 +34,8 @@ export class AgentLink implements Disposable {
   readonly #calls = new Map<number, AgentCall>();
   readonly #hello = Promise.withResolvers<true | undefined>();
   #drained: PromiseWithResolvers<void> | undefined;
+  /** What waits for the end of a standstill. */
+  #held: Uint8Array[] | undefined;
   #lastId = 0;
   #failure: RunletError | undefined;
   #isOver = false;
@@ -73,6 +76,23 @@ export class AgentLink implements Disposable {
     return call;
   }
 
+  /**
+   * Brings the link to a standstill, in which nothing is on the way in either direction; disposing the answer
+   * lets both sides go on. One at a time.
+   * @throws `unavailable` if the sandbox has ended, the signal's reason.
+   */
+  async quiet(signal?: AbortSignal): Promise<Disposable> {
+    const asked = this.open("quiet", {}, { what: "bring the sandbox to rest" });
+    this.#held = [];
+    try {
+      await untilAborted(asked.result, signal);
+      return { [Symbol.dispose]: () => this.#goOn() };
+    } catch (error) {
+      this.#goOn();
+      throw error;
+    }
+  }
+
   /** Ends the link at once, which ends the sandbox; every call that is open fails. */
   close(): void {
     if (this.#isOver) return;
@@ -90,11 +110,23 @@ export class AgentLink implements Disposable {
 
   #send(header: object, body?: Uint8Array): void {
     if (this.#isOver) return;
-    let isBelowMark = true;
-    for (const chunk of encodeFrame(header, body, hostLimits)) {
-      isBelowMark = this.#socket.write(chunk);
-    }
+    this.#write(encodeFrame(header, body, hostLimits));
+  }
+
+  #write(chunks: readonly Uint8Array[]): void {
+    let isBelowMark = this.#held === undefined;
+    if (this.#held !== undefined) this.#held.push(...chunks);
+    else for (const chunk of chunks) isBelowMark = this.#socket.write(chunk);
     if (!isBelowMark) this.#drained ??= Promise.withResolvers<void>();
+  }
+
+  #goOn(): void {
+    const held = this.#held ?? [];
+    this.#held = undefined;
+    if (this.#isOver) return;
+    this.open("go", {}, { what: "let the sandbox go on" });
+    this.#write(held);
+    if (!this.#socket.writableNeedDrain) this.#settleDrained();
   }
 
   #receive(chunk: Buffer): void {
@@ -129,6 +161,7 @@ export class AgentLink implements Disposable {
   }
 
   #settleDrained(): void {
+    if (this.#held !== undefined && !this.#isOver) return;
     const drained = this.#drained;
     this.#drained = undefined;
     drained?.resolve();

@@ -6,7 +6,6 @@ import type { As } from "./agent-files.ts";
 import type { ProcessView } from "./process-view.ts";
 
 type Tool = "pack" | "unpack" | "watch";
-type View = ProcessView & { pid: number };
 
 const change = z.discriminatedUnion("type", [
   z.object({
@@ -49,7 +48,7 @@ export class AgentTools {
       }
       await assertDone(what, view, errors);
     } finally {
-      this.#end(view);
+      view.detach();
     }
   }
 
@@ -69,7 +68,7 @@ export class AgentTools {
       await assertDone(`unpack into ${path}`, view, errors);
       return Number(output);
     } finally {
-      this.#end(view);
+      view.detach();
     }
   }
 
@@ -95,29 +94,24 @@ export class AgentTools {
       }
       await assertDone(`watch ${path}`, view, errors);
     } finally {
-      this.#end(view);
+      view.detach();
     }
   }
 
-  async #start(tool: Tool, args: readonly string[], as: As, stdin: boolean): Promise<View> {
+  async #start(tool: Tool, args: readonly string[], as: As, stdin: boolean): Promise<ProcessView> {
     const source =
       sources.get(tool) ?? readFileSync(new URL(`tools/${tool}.py`, import.meta.url), "utf8");
     sources.set(tool, source);
     return await this.#agent.spawn({
       args: ["python3", "-I", "-B", "-c", source, ...args],
       stdin,
+      bound: true,
       ...(as.user !== undefined && { user: as.user }),
     });
   }
-
-  /** A tool that nobody waits for any more goes away; one that has ended is not there to be told. */
-  #end(view: View): void {
-    view.detach();
-    this.#agent.signal(view.pid, 9).catch(() => undefined);
-  }
 }
 
-async function collect(view: View): Promise<{ output: string; errors: Buffer[] }> {
+async function collect(view: ProcessView): Promise<{ output: string; errors: Buffer[] }> {
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
   for (let piece = await view.next(); piece !== undefined; piece = await view.next()) {
@@ -131,7 +125,11 @@ function keep(kept: Buffer[], body: Buffer): void {
   if (bytes < maxErrorBytes) kept.push(body.subarray(0, maxErrorBytes - bytes));
 }
 
-async function assertDone(what: string, view: View, errors: readonly Buffer[]): Promise<void> {
+async function assertDone(
+  what: string,
+  view: ProcessView,
+  errors: readonly Buffer[],
+): Promise<void> {
   const { code } = await view.exit;
   if (code === 0) return;
   const lines = Buffer.concat(errors).toString().trim().split("\n");

@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import PQueue from "p-queue";
 import { z } from "zod";
 import { type ContainerLimits, containerSpec } from "../../container/container-spec.ts";
 import { Freezer } from "../../container/freezer.ts";
@@ -28,6 +29,10 @@ export interface AgentOptions {
 /** What a sandbox in stock may use; its taker's own limits come with it. */
 const agentLimits = { memoryBytes: 512 * 1024 * 1024, pids: 1024 } as const;
 
+/** Descriptors of the host in its stead would not survive in a snapshot. */
+const stdio = { kind: "channel", stderr: true } as const;
+const quietTimeoutMs = 10_000;
+
 /** What processes and file operations that say nothing else are done with. */
 export interface AgentSettings {
   env: Readonly<Record<string, string>>;
@@ -48,6 +53,8 @@ export interface SpawnOptions {
   stdin?: boolean | undefined;
   /** Whether the one who starts it is told of its end alone. A muted viewer never holds the process back. */
   muted?: boolean | undefined;
+  /** Whether it is killed when the one who starts it goes away, and told of to nobody else. */
+  bound?: boolean | undefined;
 }
 
 const configured = z.object({ user: z.string(), home: z.string(), cwd: z.string() });
@@ -79,6 +86,10 @@ export class Agent implements AsyncDisposable {
   readonly #link: AgentLink;
   readonly #freezer: Freezer;
   readonly #network: Network | undefined;
+  /** One at a time. */
+  readonly #saves = new PQueue({ concurrency: 1 });
+  /** Whether it is to be frozen once it is saved. */
+  #isToFreeze = false;
 
   private constructor(init: Init, link: AgentLink, network: Network | undefined) {
     this.init = init;
@@ -107,17 +118,39 @@ export class Agent implements AsyncDisposable {
     });
     const init = stack.use(
       machine.container(spec, {
-        // A socket of the host would not survive in a snapshot.
-        stdio: { kind: "channel", stderr: true },
+        stdio,
         limits: agentLimits,
       }),
     );
-    await init.create();
-    await init.start();
-    if (init.channel === undefined) throw new Error("A started agent has no channel");
-    const agent = new Agent(init, new AgentLink(init.channel), network);
+    const agent = await Agent.#launch(init, network);
     stack.move();
     return agent;
+  }
+
+  /**
+   * Starts a copy of the sandbox that was saved to a directory. Its processes go on; what callers of the
+   * original had asked for is forgotten.
+   * @throws as Machine.restored and Init.start, the signal's reason.
+   */
+  static async restored(
+    machine: Machine,
+    directory: string,
+    limits: Omit<ContainerLimits, "tmpBytes">,
+    signal?: AbortSignal,
+  ): Promise<Agent> {
+    await using stack = new AsyncDisposableStack();
+    const init = stack.use(await machine.restored(directory, { stdio, limits }));
+    const agent = await Agent.#launch(init, undefined, signal);
+    await agent.#ask("wake the copy", "reset", {}, signal);
+    stack.move();
+    return agent;
+  }
+
+  static async #launch(init: Init, network?: Network, signal?: AbortSignal): Promise<Agent> {
+    await init.create(signal);
+    await init.start(signal);
+    if (init.channel === undefined) throw new Error("A started agent has no channel");
+    return new Agent(init, new AgentLink(init.channel), network);
   }
 
   get isAlive(): boolean {
@@ -136,15 +169,46 @@ export class Agent implements AsyncDisposable {
   }
 
   get isFrozen(): boolean {
-    return this.#freezer.isFrozen;
+    return this.#freezer.isFrozen || this.#isToFreeze;
   }
 
+  /** Stops its processor time; one that is being saved, once it is. */
   freeze(): void {
-    if (this.isAlive) this.#freezer.freeze();
+    if (!this.isAlive) return;
+    if (this.#saves.pending === 0) this.#freezer.freeze();
+    else this.#isToFreeze = this.init.processes().length > 0;
   }
 
   thaw(): void {
+    this.#isToFreeze = false;
     this.#freezer.thaw();
+  }
+
+  /**
+   * Writes memory, files and processes to a new directory, for {@link Agent.restored}. The sandbox stands still
+   * meanwhile; one that is frozen is thawed for it.
+   * @throws `failed_precondition` for one with a network, and as Init.checkpoint.
+   */
+  async save(directory: string, signal?: AbortSignal): Promise<void> {
+    if (this.#network !== undefined) {
+      throw new RunletError(
+        "failed_precondition",
+        `Cannot save sandbox ${this.init.id}: it has a network, whose connections and addresses no copy can have. Save one without a network`,
+      );
+    }
+    await this.#saves.add(async () => {
+      this.#isToFreeze = this.isFrozen;
+      this.#freezer.thaw();
+      try {
+        const patience = AbortSignal.timeout(quietTimeoutMs);
+        const signals = signal === undefined ? [patience] : [patience, signal];
+        using _quiet = await this.#link.quiet(AbortSignal.any(signals));
+        await this.init.checkpoint(directory, signal);
+      } finally {
+        if (this.#isToFreeze && this.isAlive) this.#freezer.freeze();
+        this.#isToFreeze = false;
+      }
+    });
   }
 
   /** Sets what the sandbox may use from now on. @throws `unavailable` if the system refuses. */

@@ -42,6 +42,9 @@ class Agent:
             "remove": self._remove,
             "disk": self._disk,
             "connect": lambda call: connect(self._loop, call, call.args["port"]),
+            "quiet": self._quiet,
+            "go": self._go,
+            "reset": lambda call: call.reply(),
         }
 
     def run(self):
@@ -60,6 +63,8 @@ class Agent:
         kind = header.get("type")
         call_id = header.get("id")
         if kind == "call":
+            if header.get("op") == "reset":
+                self._forget_host()
             if call_id in self._calls or len(self._calls) >= MAX_CALLS:
                 give_up("call %s is open already, or one too many" % call_id)
             call = Call(self, call_id, header.get("args") or {})
@@ -97,11 +102,32 @@ class Agent:
 
     def _drain(self):
         self.wire.flush()
-        if self.wire.backlog == 0:
+        if self.wire.is_flushed:
             self._loop.unwatch_writable(OUTWARD)
+        self._resume()
+
+    def _resume(self):
         if self.wire.has_room:
             for call in list(self._calls.values()):
                 call.resume()
+
+    # Snapshots: the host saves what is inside while neither side says anything.
+
+    def _quiet(self, call):
+        call.reply()
+        self.wire.hold()
+
+    def _go(self, call):
+        self.wire.release()
+        call.reply()
+        self._resume()
+
+    def _forget_host(self):
+        """This is a copy, whose host knows of no call that was open. What they have started goes on."""
+        for call in list(self._calls.values()):
+            call.take_cancel()
+        self._loop.unwatch_writable(OUTWARD)
+        self.wire.drop()
 
     # Who, where and with what.
 

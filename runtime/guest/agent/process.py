@@ -23,6 +23,8 @@ class Process:
         self.cwd = cwd
         self.user = user.name
         self.has_terminal = "pty" in args
+        # Whether it is of no use to anybody but the call that has started it.
+        self.is_bound = args.get("bound", False)
         self.started_at_ms = time.time_ns() // 1_000_000
         self.exit = None
         self.output = Output()

@@ -31,7 +31,7 @@ class Processes:
         return process
 
     def list(self):
-        return [process.fields() for process in self._running.values()]
+        return [process.fields() for process in self._running.values() if not process.is_bound]
 
     def spawn(self, call, user, env, cwd):
         """Starts a process and shows its output with the call, whose answer is how the process ended."""
@@ -59,6 +59,9 @@ class Processes:
             call.on_end = process.end_input
         is_muted = args.get("muted", False)
         process.show(call, not is_muted, True, is_muted)
+        if process.is_bound:
+            detach = call.on_cancel
+            call.on_cancel = lambda: (detach(), self._kill(process.pid))
 
     def _find_program(self, name, user, path, cwd):
         """Where a program stands that the user may run; relative to the directory that it is to run in."""
@@ -91,6 +94,13 @@ class Processes:
         process = self.find(pid)
         if process.exit is not None:
             raise Refusal("ESRCH", "process %d has ended" % pid)
+        self._send_signal(pid, number)
+
+    def _kill(self, pid):
+        if pid in self._running:
+            self._send_signal(pid, signal.SIGKILL)
+
+    def _send_signal(self, pid, number):
         self._identity.become(ROOT)
         for member in session_members(pid):
             try:

@@ -37,12 +37,17 @@ class Wire:
             os.set_blocking(fd, False)
         self._incoming = bytearray()
         self._outgoing = deque()
+        self._held = None
         self._on_full = on_full
         self.backlog = 0
 
     @property
     def has_room(self):
-        return self.backlog < MAX_BACKLOG_BYTES
+        return self._held is None and self.backlog < MAX_BACKLOG_BYTES
+
+    @property
+    def is_flushed(self):
+        return not self._outgoing
 
     def receive(self):
         """The frames that have arrived, as pairs of header and body."""
@@ -76,14 +81,35 @@ class Wire:
         del incoming[:start]
 
     def send(self, header, body=b""):
-        """Queues a frame and writes what the channel takes now."""
+        """Queues a frame and writes what the channel takes now; nothing while it is held."""
         head = "".join(_encode(header, 0)).encode("ascii")
         size = 4 + len(head) + len(body)
         frame = b"".join((size.to_bytes(4, "big"), len(head).to_bytes(4, "big"), head, body))
-        self._outgoing.append(memoryview(frame))
         self.backlog += len(frame)
+        if self._held is not None:
+            self._held.append(memoryview(frame))
+            return
+        self._outgoing.append(memoryview(frame))
         if len(self._outgoing) == 1:
             self.flush()
+
+    def hold(self):
+        """Keeps back what is sent from now on; what was sent before goes out to its last byte."""
+        if self._held is None:
+            self._held = deque()
+
+    def release(self):
+        """Ends a hold, and writes what it has kept back."""
+        held, self._held = self._held, None
+        if held:
+            self._outgoing.extend(held)
+            self.flush()
+
+    def drop(self):
+        """Ends a hold, and forgets what nobody has read."""
+        self._held = None
+        self._outgoing.clear()
+        self.backlog = 0
 
     def flush(self):
         """Writes as much as the channel takes."""

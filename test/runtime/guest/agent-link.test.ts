@@ -115,4 +115,48 @@ suite("the link to an agent", () => {
     say(agent, { type: "reply", id: call.id, result: {} });
     await writing;
   });
+
+  test("at a standstill the host says nothing, and then all that had waited, in order", async () => {
+    const { link, agent } = pair();
+    using _ = link;
+    const heard = opsOf(agent);
+    const resting = link.quiet();
+    link.open("stat", {}, { what });
+    say(agent, { type: "reply", id: 1, result: {} });
+    const standstill = await resting;
+    const call = link.open("write", {}, { what });
+    const writing = call.write(Buffer.alloc(100));
+    assert.deepEqual(heard, ["quiet"]);
+    standstill[Symbol.dispose]();
+    await writing;
+    const all = (): true | undefined => heard.length === 5 || undefined;
+    await poll("hear all of it", all, { timeoutMs: 5000 });
+    assert.deepEqual(heard, ["quiet", "go", "stat", "write", "data"]);
+  });
+
+  test("an agent that does not come to rest in time is told to go on", async () => {
+    const { link, agent } = pair();
+    using _ = link;
+    const heard = opsOf(agent);
+    const isLate = { name: "TimeoutError" };
+    await assert.rejects(link.quiet(AbortSignal.timeout(20)), isLate);
+    say(agent, { type: "reply", id: 1, result: {} });
+    const call = link.open("stat", {}, { what });
+    say(agent, { type: "reply", id: call.id, result: { n: 1 } });
+    assert.deepEqual(await call.result, { n: 1 });
+    assert.deepEqual(heard, ["quiet", "go", "stat"]);
+  });
 });
+
+/** What the agent is told from now on: the operations of calls, and the types of what else there is. */
+function opsOf(agent: Duplex): unknown[] {
+  const heard: unknown[] = [];
+  const decoder = new FrameDecoder();
+  agent.on("data", (chunk: Buffer) => {
+    decoder.push(chunk);
+    for (let frame = decoder.next(); frame !== undefined; frame = decoder.next()) {
+      heard.push(frame.header["op"] ?? frame.header["type"]);
+    }
+  });
+  return heard;
+}
