@@ -17,6 +17,7 @@ import type { Invoker } from "./domain/invoker.ts";
 import type { Secrets } from "./domain/secrets.ts";
 import type { Commands } from "./domain/sandboxes/commands.ts";
 import type { Sandboxes } from "./domain/sandboxes/sandboxes.ts";
+import type { Snapshots } from "./domain/sandboxes/snapshots.ts";
 import type { Schedules } from "./domain/schedules/schedules.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -44,6 +45,7 @@ import { sandboxDirectoryRoutes } from "./routes/sandbox-directories.ts";
 import { sandboxFileRoutes } from "./routes/sandbox-files.ts";
 import { sandboxRoutes } from "./routes/sandboxes.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
+import { sandboxSnapshotRoutes, snapshotRoutes } from "./routes/snapshots.ts";
 import { versionRoutes } from "./routes/versions.ts";
 
 /** What the faces are of. */
@@ -65,6 +67,7 @@ export interface AppServices {
   schedules: Schedules;
   sandboxes: Sandboxes;
   commands: Commands;
+  snapshots: Snapshots;
 }
 
 export interface AppOptions extends AppServices {
@@ -125,7 +128,9 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/sandboxes", sandboxDirectoryRoutes(options.sandboxes));
   app.route("/v1/sandboxes", sandboxFileRoutes(options.sandboxes));
   app.use("/v1/sandboxes/*", limitBody(maxCommandBytes));
-  app.route("/v1/sandboxes", sandboxRoutes(options.sandboxes));
+  app.route("/v1/sandboxes", sandboxRoutes(options.sandboxes, options.snapshots));
+  app.route("/v1/sandboxes", sandboxSnapshotRoutes(options.snapshots));
+  app.route("/v1/snapshots", snapshotRoutes(options.snapshots));
   app.route("/v1/sandboxes", sandboxCommandRoutes(options.sandboxes, options.commands));
   app.route("/", healthRoutes(options.readiness, options.metrics));
   app.route("/docs", docsRoutes());

@@ -53,6 +53,8 @@ const environment = z.object({
   RUNLET_SANDBOX_STOCK: z.coerce.number().int().min(0).default(0),
   RUNLET_MAX_SANDBOXES: count.default(100),
   RUNLET_MAX_SANDBOX_MEMORY_BYTES: count.default(Math.floor(totalmem() * 0.75)),
+  RUNLET_MAX_SNAPSHOTS: count.default(100),
+  RUNLET_MAX_SNAPSHOT_BYTES: count.default(10 * 1024 * mebibyte),
   RUNLET_SHUTDOWN_TIMEOUT_MS: count.default(10_000),
   RUNLET_LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
@@ -105,6 +107,10 @@ export interface Config {
   readonly maxSandboxes: number;
   /** Memory that the open sandboxes may be allowed together. */
   readonly maxSandboxMemoryBytes: number;
+  /** Snapshots that may be kept. */
+  readonly maxSnapshots: number;
+  /** What snapshots may take on the disk together. */
+  readonly maxSnapshotBytes: number;
   readonly shutdownTimeoutMs: number;
   readonly logLevel: string;
 }
@@ -157,6 +163,8 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     sandboxStock: values.RUNLET_SANDBOX_STOCK,
     maxSandboxes: values.RUNLET_MAX_SANDBOXES,
     maxSandboxMemoryBytes: values.RUNLET_MAX_SANDBOX_MEMORY_BYTES,
+    maxSnapshots: values.RUNLET_MAX_SNAPSHOTS,
+    maxSnapshotBytes: values.RUNLET_MAX_SNAPSHOT_BYTES,
     shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,
     logLevel: values.RUNLET_LOG_LEVEL,
   });

@@ -1,12 +1,14 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
+import { Checkpoints } from "../runtime/container/checkpoints.ts";
 import { ImageStore } from "../runtime/image/image-store.ts";
 import { Machine } from "../runtime/machine.ts";
 import { AgentStocks } from "../runtime/pool/agent-stocks.ts";
 import { Pool } from "../runtime/pool/pool.ts";
 import { Scheduler } from "../runtime/pool/scheduler.ts";
 import { Starts } from "../runtime/pool/starts.ts";
+import type { SnapshotStore } from "../store/snapshots.ts";
 import type { Config } from "./config.ts";
 
 /** What containers are made with, and how many may run. */
@@ -17,6 +19,8 @@ export interface Containers {
   readonly stocks: AgentStocks;
   readonly images: ImageStore;
   readonly scheduler: Scheduler;
+  /** Where the memory and files of snapshots are. */
+  readonly checkpoints: Checkpoints;
   /** A directory for what lives as long as one container or less. */
   readonly tasks: string;
 }
@@ -25,6 +29,7 @@ export interface Containers {
 export async function openContainers(
   config: Config,
   log: Logger,
+  snapshots: SnapshotStore,
   stack: AsyncDisposableStack,
 ): Promise<Containers> {
   const machine = stack.use(
@@ -37,6 +42,7 @@ export async function openContainers(
   );
   const limits = machine.missingLimits;
   if (limits.length > 0) log.warn({ limits }, "this host does not enforce these limits");
+  const checkpoints = await openCheckpoints(join(config.dataDir, "snapshots"), snapshots, log);
   const starts = new Starts(config.maxStarts);
   const stocks = stack.use(
     await AgentStocks.open({
@@ -69,5 +75,19 @@ export async function openContainers(
     // Who waits for an answer finds a slot however many events there are.
     keptForCallers: 1,
   });
-  return { machine, pool, stocks, images, scheduler, tasks };
+  return { machine, pool, stocks, images, scheduler, tasks, checkpoints };
+}
+
+/** Nothing writes there any more: what is on record and what is on the disk is made the same. */
+async function openCheckpoints(
+  directory: string,
+  snapshots: SnapshotStore,
+  log: Logger,
+): Promise<Checkpoints> {
+  const checkpoints = await Checkpoints.open(directory);
+  const { removed, missing } = await checkpoints.sweep(snapshots.ids());
+  for (const id of missing) snapshots.markLost(id);
+  if (removed.length > 0) log.warn({ removed }, "removed snapshots that an earlier run left half");
+  if (missing.length > 0) log.warn({ lost: missing }, "the files of these snapshots are gone");
+  return checkpoints;
 }

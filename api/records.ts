@@ -12,6 +12,7 @@ import { FunctionStore } from "../store/functions.ts";
 import { InvocationStore } from "../store/invocations.ts";
 import { lockDataDirectory } from "../store/lock.ts";
 import { SandboxStore } from "../store/sandboxes.ts";
+import { SnapshotStore } from "../store/snapshots.ts";
 import { codeRepository } from "./code-on-disk.ts";
 import type { Config } from "./config.ts";
 import type { CodeRepository } from "./domain/ports.ts";
@@ -26,6 +27,7 @@ export interface Records {
   readonly builds: BuildStore;
   readonly events: RecordedEventQueue;
   readonly sandboxes: SandboxStore;
+  readonly snapshots: SnapshotStore;
   readonly code: CodeRepository;
 }
 
@@ -48,6 +50,7 @@ export async function openRecords(
   const sandboxes = new SandboxStore(database);
   const lostSandboxes = sandboxes.markLost(nowUs());
   if (lostSandboxes > 0) log.warn({ lost: lostSandboxes }, "sandboxes of an earlier run were lost");
+  const snapshots = new SnapshotStore(database);
   const functions = new FunctionStore(database);
   const builds = new BuildStore(database);
   const files = new CodeStore(join(config.dataDir, "code"));
@@ -55,5 +58,5 @@ export async function openRecords(
   if (pruned > 0) log.info({ pruned }, "removed code that no function refers to");
   const events = new RecordedEventQueue(new EventStore(database), writer);
   const code = codeRepository(files);
-  return { database, writer, invocations, functions, builds, events, sandboxes, code };
+  return { database, writer, invocations, functions, builds, events, sandboxes, snapshots, code };
 }

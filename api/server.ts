@@ -31,7 +31,7 @@ export interface RunningServer extends AsyncDisposable {
 export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
   await using stack = new AsyncDisposableStack();
   const records = await openRecords(config, log, stack);
-  const containers = await openContainers(config, log, stack);
+  const containers = await openContainers(config, log, records.snapshots, stack);
   const { pool, stocks, images, scheduler } = containers;
   const metrics = createMetrics({
     events: records.events,
@@ -66,6 +66,7 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     const closed = listener.close();
     for (const each of dispatchers) each.stop();
     await drain({ invocations, dispatchers }, config.shutdownTimeoutMs);
+    await services.snapshots.close();
     await services.sandboxes.close();
     feed[Symbol.dispose]();
     await within(closed, "send the last answers", lastAnswersMs).catch(() => listener.cut());

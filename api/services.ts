@@ -39,7 +39,9 @@ import { handOver } from "./domain/schedules/hand-over.ts";
 import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
 import { Schedules } from "./domain/schedules/schedules.ts";
 import { Commands } from "./domain/sandboxes/commands.ts";
+import { Copies } from "./domain/sandboxes/copies.ts";
 import { Sandboxes } from "./domain/sandboxes/sandboxes.ts";
+import { Snapshots } from "./domain/sandboxes/snapshots.ts";
 import { Secrets } from "./domain/secrets.ts";
 import { Statistics } from "./domain/statistics.ts";
 import { Stocking } from "./domain/stocking.ts";
@@ -219,9 +221,20 @@ export function createServices(options: ServicesOptions): Services {
     maxSandboxes: config.maxSandboxes,
     maxMemoryBytes: config.maxSandboxMemoryBytes,
   });
+  const commands = new Commands({ sandboxes, store: records.sandboxes });
+  const snapshots = new Snapshots({
+    store: records.snapshots,
+    checkpoints: containers.checkpoints,
+    machine,
+    sandboxes,
+    copies: new Copies({ machine, sandboxes, commands, maxStarts: config.maxStarts }),
+    maxSnapshots: config.maxSnapshots,
+    maxBytes: config.maxSnapshotBytes,
+  });
   return {
     sandboxes,
-    commands: new Commands({ sandboxes, store: records.sandboxes }),
+    commands,
+    snapshots,
     functions,
     versions,
     aliases,
@@ -249,7 +262,11 @@ export function createServices(options: ServicesOptions): Services {
       maxCodeBytes,
     }),
     secrets,
-    images: new Images({ store: images, uploads: tasks }),
+    images: new Images({
+      store: images,
+      uploads: tasks,
+      neededBy: (name) => snapshots.needing(name),
+    }),
     schedules: new Schedules({ store: scheduleStore, functions, concurrency: settings, clock }),
     dispatchers,
     clock,

@@ -3,7 +3,7 @@ import { mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Cgroups, type LimitName } from "./container/cgroup/cgroups.ts";
 import type { CgroupLimits } from "./container/cgroup/limits.ts";
-import { specOfCheckpoint } from "./container/checkpoint.ts";
+import { assertRestorable, specOfCheckpoint } from "./container/checkpoint.ts";
 import { newContainerId } from "./container/id.ts";
 import { Init } from "./container/init.ts";
 import type { InitOptions } from "./container/init-options.ts";
@@ -91,13 +91,14 @@ export class Machine implements AsyncDisposable {
   /**
    * A container that goes on, under an id of its own, where the one in a checkpoint was; not created yet. Any
    * number may go on from one checkpoint.
-   * @throws `not_found` if there is no checkpoint.
+   * @throws `not_found` if there is no checkpoint, `failed_precondition` if its image is gone.
    */
   async restored(
     checkpoint: string,
     options: Pick<MachineContainerOptions, "stdio" | "limits">,
   ): Promise<Init> {
     const spec = await specOfCheckpoint(checkpoint);
+    await assertRestorable(spec);
     return this.#init({ spec, restoreFrom: checkpoint, ...options });
   }
 

@@ -41,4 +41,19 @@ export const sandboxSchema = `
   ) STRICT;
 
   CREATE INDEX sandbox_events_by_sandbox ON sandbox_events (sandbox_id, seq);
+
+  CREATE TABLE snapshots (
+    id TEXT PRIMARY KEY,
+    sandbox_id TEXT NOT NULL,
+    name TEXT,
+    metadata TEXT NOT NULL CHECK (json_valid(metadata)),
+    state TEXT NOT NULL CHECK (state IN ('ready', 'lost')),
+    image TEXT NOT NULL,
+    spec TEXT NOT NULL CHECK (json_valid(spec)),
+    runsc_release TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL,
+    created_at_us INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE INDEX snapshots_by_image ON snapshots (image, id);
 `;

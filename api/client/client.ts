@@ -11,6 +11,7 @@ import { SandboxFileMethods } from "./sandbox-files.ts";
 import { SandboxMethods } from "./sandboxes.ts";
 import { ScheduleMethods } from "./schedules.ts";
 import { SecretMethods } from "./secrets.ts";
+import { SnapshotMethods } from "./snapshots.ts";
 
 export { ApiError } from "./errors.ts";
 
@@ -28,4 +29,5 @@ export class Client extends joined(
   SandboxMethods,
   SandboxCommandMethods,
   SandboxFileMethods,
+  SnapshotMethods,
 ) {}

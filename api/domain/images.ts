@@ -13,14 +13,24 @@ export interface AddOptions {
   signal: AbortSignal;
 }
 
+export interface ImagesOptions {
+  store: ImageStore;
+  /** A directory for what is being received. */
+  uploads: string;
+  /** The snapshots that cannot be without an image, or some of them. */
+  neededBy: (name: string) => readonly string[];
+}
+
 /** The images that containers start from, as callers see them. */
 export class Images {
   readonly #store: ImageStore;
   readonly #uploads: string;
+  readonly #neededBy: (name: string) => readonly string[];
 
-  constructor(options: { store: ImageStore; uploads: string }) {
+  constructor(options: ImagesOptions) {
     this.#store = options.store;
     this.#uploads = options.uploads;
+    this.#neededBy = options.neededBy;
   }
 
   async list(): Promise<Image[]> {
@@ -31,7 +41,15 @@ export class Images {
     return describe(await this.#store.get(name));
   }
 
+  /** @throws `not_found`, `failed_precondition` while a snapshot needs it. */
   async remove(name: string): Promise<void> {
+    const snapshots = this.#neededBy(name);
+    if (snapshots.length > 0) {
+      throw new RunletError(
+        "failed_precondition",
+        `Cannot remove image ${name}: snapshots need it. Delete ${snapshots.join(", ")}`,
+      );
+    }
     await this.#store.remove(name);
   }
 

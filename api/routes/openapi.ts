@@ -44,6 +44,7 @@ const tags = {
   sandboxes: "Containers that a client opens and keeps",
   "sandbox commands": "What runs in a sandbox",
   "sandbox files": "What stands in a sandbox",
+  snapshots: "What was saved of sandboxes, with memory and files, and copies of them",
   images: "Root file systems of containers",
   "function URLs": "HTTP as it comes, to public functions",
   server: "The server itself",

@@ -1,5 +1,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { RunletError } from "../domain/errors.ts";
 import type { Sandboxes } from "../domain/sandboxes/sandboxes.ts";
+import type { Snapshots } from "../domain/sandboxes/snapshots.ts";
 import {
   sandbox,
   sandboxChange,
@@ -11,6 +13,7 @@ import {
   sandboxSpec,
   sandboxStats,
 } from "../schema/sandbox.ts";
+import { type CopySpec, copySpec } from "../schema/snapshot.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 
@@ -22,14 +25,20 @@ const create = createRoute({
   path: "/",
   operationId: "createSandbox",
   tags,
-  summary: "Open a sandbox; it is ready for commands with the answer",
+  summary: "Open a sandbox, or a copy of a saved one; it is ready for commands with the answer",
   request: { body: { content: { "application/json": { schema: sandboxSpec } }, required: true } },
   responses: {
     201: {
       ...jsonAnswer(sandbox, "The sandbox"),
       headers: z.object({ Location: z.string().openapi({ description: "Where it is shown" }) }),
     },
-    ...problemAnswers("invalid_argument", "not_found", "resource_exhausted", "unavailable"),
+    ...problemAnswers(
+      "invalid_argument",
+      "not_found",
+      "failed_precondition",
+      "resource_exhausted",
+      "unavailable",
+    ),
   },
 });
 
@@ -144,10 +153,14 @@ const events = createRoute({
 });
 
 /** `/v1/sandboxes`: their life. */
-export function sandboxRoutes(sandboxes: Sandboxes): OpenAPIHono {
+export function sandboxRoutes(sandboxes: Sandboxes, snapshots: Snapshots): OpenAPIHono {
   return createRouter()
     .openapi(create, async (context) => {
-      const opened = await sandboxes.create(context.req.valid("json"));
+      const { snapshot, ...spec } = context.req.valid("json");
+      const opened =
+        snapshot === undefined
+          ? await sandboxes.create(spec)
+          : await snapshots.open(snapshot, changesOf(await context.req.json()));
       return context.json(opened, 201, { location: `/v1/sandboxes/${opened.id}` });
     })
     .openapi(list, (context) => context.json(sandboxes.list(context.req.valid("query")), 200))
@@ -180,4 +193,16 @@ export function sandboxRoutes(sandboxes: Sandboxes): OpenAPIHono {
       const page = sandboxes.events(context.req.valid("param").id, after, limit);
       return context.json(page, 200);
     });
+}
+
+/** What a copy is opened with has no defaults but what was saved. @throws `invalid_argument`. */
+function changesOf(body: object): CopySpec {
+  const { snapshot: _, ...given } = body as Record<string, unknown>;
+  const changes = copySpec.safeParse(given);
+  if (changes.success) return changes.data;
+  const facts = changes.error.issues.map(({ message }) => message).join("; ");
+  throw new RunletError(
+    "invalid_argument",
+    `Cannot open a sandbox from a snapshot: ${facts}. All else is as it was saved`,
+  );
 }

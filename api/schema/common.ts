@@ -66,6 +66,11 @@ export const eventId = z.uuid().openapi({
   example: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",
 });
 
+export const snapshotId = z.uuid().openapi({
+  description: "Id of a snapshot",
+  example: "019a3c20-1d4e-7f5a-9b6c-7d8e9f0a1b2c",
+});
+
 /** A moment in an answer. */
 export const momentUs = z.number().int().openapi({ description: "Microseconds since the epoch" });
 

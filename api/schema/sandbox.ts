@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import { environment, momentUs, pageLimit, pageOf } from "./common.ts";
+import { environment, momentUs, pageLimit, pageOf, snapshotId } from "./common.ts";
 import { limits } from "./limits.ts";
 
 export const sandboxId = z.uuid().openapi({
@@ -24,7 +24,7 @@ export const sandboxPath = z
     example: "notes/today.txt",
   });
 
-const metadata = z
+export const metadata = z
   .record(
     z.string().regex(/^[\w.-]{1,64}$/, { error: "expected letters, digits, . _ -" }),
     z.string().max(1024),
@@ -32,7 +32,7 @@ const metadata = z
   .refine((all) => Object.keys(all).length <= 50, { error: "expected at most 50 entries" })
   .openapi({ description: "Whatever helps to find it again", example: { session: "42" } });
 
-const durationMs = z
+export const durationMs = z
   .number()
   .int()
   .min(1000)
@@ -89,6 +89,10 @@ export const sandboxSpec = z
     network: network.optional().openapi({
       description: "A network that lets through what is listed; without it there is none",
     }),
+    snapshot: snapshotId.optional().openapi({
+      description:
+        "Snapshot that it goes on from, with all that ran and stood there. Beside it only metadata, timeouts, what they do, memory, processors and processes may be given; what is not is as it was saved",
+    }),
   })
   .strict()
   .openapi("SandboxSpec", {
@@ -136,9 +140,10 @@ export const sandbox = z
     idleTimeoutMs: settings.idleTimeoutMs,
     network: network.optional().openapi({ description: "The network that it has, if any" }),
     metadata,
-    start: z
-      .enum(["pooled", "cold"])
-      .openapi({ description: "Whether it waited started, or had to be started" }),
+    start: z.enum(["pooled", "cold", "restored"]).openapi({
+      description: "Whether it waited started, had to be started, or goes on from another",
+    }),
+    snapshot: snapshotId.optional().openapi({ description: "Snapshot that it went on from" }),
     createdAtUs: momentUs,
     expiresAtUs: momentUs.openapi({
       description: "When its timeout falls due, microseconds since the epoch",

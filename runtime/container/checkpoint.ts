@@ -1,7 +1,8 @@
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { access, mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { messageOf, RunletError } from "../errors.ts";
 import type { Spec } from "../oci/spec.ts";
+import { erofsSource } from "../oci/spec-options.ts";
 import { RunscError } from "../runsc/error.ts";
 import type { InitOptions } from "./init-options.ts";
 
@@ -37,6 +38,19 @@ export async function writeCheckpoint(
     const fact = `the disk of ${directory} is full. Make room; the container goes on`;
     throw new RunletError("resource_exhausted", `${what}: ${fact}`, { cause });
   }
+}
+
+/**
+ * Checks that what the spec of a checkpoint is made of is there.
+ * @throws `failed_precondition` if its root is gone, or another has taken its place.
+ */
+export async function assertRestorable({ annotations }: Spec): Promise<void> {
+  const root = annotations?.[erofsSource];
+  if (root === undefined) return;
+  await access(root).catch((cause: unknown) => {
+    const fact = "its image has been removed or replaced since. Add the same one again";
+    throw new RunletError("failed_precondition", `Cannot restore a container: ${fact}`, { cause });
+  });
 }
 
 /**

@@ -1,5 +1,8 @@
 import { type Mount, type ProcessSpec, type Spec, type SpecOption, taskDirectory } from "./spec.ts";
 
+/** Annotation that names the EROFS file of a root. */
+export const erofsSource = "dev.gvisor.spec.rootfs.source";
+
 /** The first process: its arguments, and where given its environment, directory and terminal. */
 export function withProcess(process: Partial<ProcessSpec>): SpecOption {
   return (spec) => ({ ...spec, process: { ...spec.process, ...process } });
@@ -35,7 +38,7 @@ export function withErofsRoot(file: string, mountPoint: string): SpecOption {
     root: { path: mountPoint, readonly: true },
     annotations: {
       ...spec.annotations,
-      "dev.gvisor.spec.rootfs.source": file,
+      [erofsSource]: file,
       "dev.gvisor.spec.rootfs.type": "erofs",
     },
   });

@@ -12,3 +12,8 @@ export function isSupportedRunsc(versionOutput: string): boolean {
   const date = runscReleaseDate(versionOutput);
   return date !== undefined && date >= Number(minimumRunscVersion.slice(4));
 }
+
+/** The name of the release in the output of `runsc --version`, such as `0.0~20240729.0`. */
+export function runscRelease(versionOutput: string): string {
+  return /^runsc version (\S+)/m.exec(versionOutput)?.[1] ?? versionOutput.trim().slice(0, 64);
+}

@@ -16,12 +16,15 @@ import { secretValue } from "../../api/schema/secret.ts";
 import { mkdirRequest, moveRequest } from "../../api/schema/sandbox-file.ts";
 import { commandSpec, signalRequest, terminalSize } from "../../api/schema/sandbox-command.ts";
 import { sandboxChange, sandboxSpec } from "../../api/schema/sandbox.ts";
+import { forkSpec, snapshotSpec } from "../../api/schema/snapshot.ts";
 import { ApiDocument } from "../support/api-document.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
 const requests: Readonly<Record<string, z.ZodType>> = {
   SandboxSpec: sandboxSpec,
   SandboxChange: sandboxChange,
+  SnapshotSpec: snapshotSpec,
+  ForkSpec: forkSpec,
   CommandSpec: commandSpec,
   SignalRequest: signalRequest,
   TerminalSize: terminalSize,

@@ -4,7 +4,7 @@ import { captureBoth } from "../../../runtime/container/stdio/capture.ts";
 import type { ProcessExit, ProcessView } from "../../../runtime/guest/agent/process-view.ts";
 import type { SandboxCommandRow, SandboxStore } from "../../../store/sandboxes.ts";
 import type { CommandResult, CommandSpec, SandboxCommand } from "../../schema/sandbox-command.ts";
-import { RunletError } from "../errors.ts";
+import { isRunletError, RunletError } from "../errors.ts";
 import { newInvocationId } from "../invocation-id.ts";
 import { withoutNulls } from "../nulls.ts";
 import { type Page, pageOf } from "../page.ts";
@@ -53,26 +53,38 @@ export class Commands {
     };
     const view = await agent.spawn(options, AbortSignal.timeout(spawnTimeoutMs));
     const row: SandboxCommandRow = {
-      id: newInvocationId(),
-      sandboxId,
-      pid: view.pid,
-      args: JSON.stringify(args),
+      ...newRow(sandboxId, view.pid, args),
       cwd: cwd ?? null,
       user: user ?? null,
       tag: tag ?? null,
       hasTerminal: terminal === undefined ? 0 : 1,
-      startedAtUs: nowUs(),
-      endedAtUs: null,
-      exitCode: null,
-      signal: null,
-      reason: null,
     };
-    this.#store.addCommand(row);
     if (stdin !== undefined) void feed(view, stdin);
-    const ended = this.#watch(sandbox, view, row, timeoutMs);
-    this.#running.set(row.id, ended);
-    ended.catch(() => undefined).finally(() => this.#running.delete(row.id));
-    return { command: viewOf(row), view, ended };
+    return { command: viewOf(row), view, ended: this.#begin(sandbox, view, row, timeoutMs) };
+  }
+
+  /** Puts on record what runs already in a sandbox that is a copy, as commands of its own. */
+  async adopt(sandboxId: string): Promise<void> {
+    const sandbox = this.#sandboxes.find(sandboxId);
+    const signal = AbortSignal.timeout(spawnTimeoutMs);
+    for (const process of await sandbox.agent.processes(signal)) {
+      const { pid, args, cwd, user, tag } = process;
+      let view: ProcessView & { pid: number };
+      try {
+        view = await sandbox.agent.attach(pid, { muted: true }, signal);
+      } catch (error) {
+        if (isRunletError(error, "not_found")) continue;
+        throw error;
+      }
+      void this.#begin(sandbox, view, {
+        ...newRow(sandboxId, pid, args),
+        cwd,
+        user,
+        tag: tag ?? null,
+        hasTerminal: process.hasTerminal ? 1 : 0,
+        startedAtUs: process.startedAtMs * 1000,
+      });
+    }
   }
 
   /** Runs a command to its end, whose output is kept up to a bound. @throws as {@link start}, `unavailable`. */
@@ -159,6 +171,20 @@ export class Commands {
     await agent.resize(pid, size, AbortSignal.timeout(spawnTimeoutMs));
   }
 
+  /** Puts a command on record, and watches it. */
+  #begin(
+    sandbox: Sandbox,
+    view: ProcessView & { pid: number },
+    row: SandboxCommandRow,
+    timeoutMs?: number,
+  ): Promise<SandboxCommand> {
+    this.#store.addCommand(row);
+    const ended = this.#watch(sandbox, view, row, timeoutMs);
+    this.#running.set(row.id, ended);
+    ended.catch(() => undefined).finally(() => this.#running.delete(row.id));
+    return ended;
+  }
+
   async #watch(
     sandbox: Sandbox,
     view: ProcessView & { pid: number },
@@ -195,6 +221,24 @@ export class Commands {
       return await silent.exit;
     }
   }
+}
+
+function newRow(sandboxId: string, pid: number, args: readonly string[]): SandboxCommandRow {
+  return {
+    id: newInvocationId(),
+    sandboxId,
+    pid,
+    args: JSON.stringify(args),
+    cwd: null,
+    user: null,
+    tag: null,
+    hasTerminal: 0,
+    startedAtUs: nowUs(),
+    endedAtUs: null,
+    exitCode: null,
+    signal: null,
+    reason: null,
+  };
 }
 
 async function feed(view: ProcessView, text: string): Promise<void> {

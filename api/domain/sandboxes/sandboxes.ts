@@ -24,6 +24,14 @@ export interface SandboxesOptions {
   maxMemoryBytes: number;
 }
 
+/** A sandbox that is not open yet: what it is made of is there. */
+export interface Brought {
+  readonly agent: Agent;
+  readonly start: SandboxView["start"];
+  /** Directory that its commands run in. */
+  readonly cwd: string;
+}
+
 export interface SandboxListOptions {
   state?: SandboxState | undefined;
   metadata?: Readonly<Record<string, string>> | undefined;
@@ -38,7 +46,7 @@ const afterAll = "g";
 /** The sandboxes that clients have opened, and those that were. */
 export class Sandboxes {
   readonly #options: SandboxesOptions;
-  readonly #open = new Map<string, Sandbox>();
+  readonly #opened = new Map<string, Sandbox>();
   /** Of those that are being opened, so that many at once cannot pass a bound together. */
   readonly #pending = new Map<SandboxSpec, Promise<unknown>>();
   readonly #closing = new AbortController();
@@ -49,7 +57,7 @@ export class Sandboxes {
 
   /** How many are open. */
   get size(): number {
-    return this.#open.size;
+    return this.#opened.size;
   }
 
   /**
@@ -59,10 +67,21 @@ export class Sandboxes {
    * where the host can give no network.
    */
   async create(spec: SandboxSpec): Promise<SandboxView> {
+    return await this.open(spec, async (id, signal) => await this.#start(id, spec, signal));
+  }
+
+  /**
+   * Opens a sandbox that `bring` makes; it counts as open from now on.
+   * @throws `resource_exhausted` where the machine is full, and what `bring` throws.
+   */
+  async open(
+    spec: SandboxSpec,
+    bring: (id: string, signal: AbortSignal) => Promise<Brought>,
+  ): Promise<SandboxView> {
     this.#closing.signal.throwIfAborted();
-    this.#admit(spec);
+    this.requireRoom([spec]);
     const signal = AbortSignal.any([AbortSignal.timeout(createTimeoutMs), this.#closing.signal]);
-    const opening = this.#create(spec, signal);
+    const opening = this.#open(spec, signal, bring);
     this.#pending.set(spec, opening);
     try {
       return await opening;
@@ -71,9 +90,29 @@ export class Sandboxes {
     }
   }
 
+  /** @throws `resource_exhausted` where the machine has no room for all of these at once. */
+  requireRoom(wanted: readonly Pick<SandboxSpec, "memoryBytes">[]): void {
+    const { maxSandboxes, maxMemoryBytes } = this.#options;
+    const what = wanted.length === 1 ? "a sandbox" : `${wanted.length} sandboxes`;
+    const specs = [...[...this.#opened.values()].map(({ spec }) => spec), ...this.#pending.keys()];
+    if (specs.length + wanted.length > maxSandboxes) {
+      throw new RunletError(
+        "resource_exhausted",
+        `Cannot open ${what}: ${specs.length} are open of ${maxSandboxes} that may be`,
+      );
+    }
+    const promised = sumOf(specs);
+    const memoryBytes = sumOf(wanted);
+    if (promised + memoryBytes <= maxMemoryBytes) return;
+    throw new RunletError(
+      "resource_exhausted",
+      `Cannot open ${what} with ${memoryBytes} bytes of memory: the open ones may use ${promised} of ${maxMemoryBytes}`,
+    );
+  }
+
   /** A sandbox that is open. @throws `not_found`. */
   find(id: string): Sandbox {
-    const sandbox = this.#open.get(id);
+    const sandbox = this.#opened.get(id);
     if (sandbox !== undefined) return sandbox;
     const row = this.#options.store.get(id);
     if (row === undefined) throw missing(id);
@@ -82,7 +121,7 @@ export class Sandboxes {
 
   /** A sandbox, open or ended. @throws `not_found`. */
   get(id: string): SandboxView {
-    const row = this.#open.get(id)?.row ?? this.#options.store.get(id);
+    const row = this.#opened.get(id)?.row ?? this.#options.store.get(id);
     if (row === undefined) throw missing(id);
     return viewOf(row);
   }
@@ -112,26 +151,40 @@ export class Sandboxes {
       new RunletError("unavailable", "Cannot open a sandbox: the server shuts down"),
     );
     await Promise.allSettled(this.#pending.values());
-    await Promise.all([...this.#open.values()].map(async (each) => await each.end("shutdown")));
+    await Promise.all([...this.#opened.values()].map(async (each) => await each.end("shutdown")));
   }
 
-  async #create(spec: SandboxSpec, signal: AbortSignal): Promise<SandboxView> {
+  async #open(
+    spec: SandboxSpec,
+    signal: AbortSignal,
+    bring: (id: string, signal: AbortSignal) => Promise<Brought>,
+  ): Promise<SandboxView> {
     const { store } = this.#options;
-    const { memoryBytes, cpus, pids, user, cwd } = spec;
     const id = newInvocationId();
+    const { agent, start, cwd } = await bring(id, signal);
+    try {
+      signal.throwIfAborted();
+      const full = { ...spec, cwd };
+      const row = newRow(id, full, start);
+      store.add(row);
+      const onEnd = (): void => void this.#opened.delete(row.id);
+      this.#opened.set(row.id, new Sandbox({ row, spec: full, agent, store, onEnd }));
+      return viewOf(row);
+    } catch (error) {
+      this.#options.stocks.discard(agent);
+      throw error;
+    }
+  }
+
+  async #start(id: string, spec: SandboxSpec, signal: AbortSignal): Promise<Brought> {
+    const { memoryBytes, cpus, pids, user, cwd } = spec;
     const { image, taken } = await this.#take(id, spec, signal);
     const { guest: agent, start } = taken;
     try {
       agent.limit({ memoryBytes, cpus, pids });
       const env = { ...image.env, ...spec.env };
       const configured = await agent.configure({ env, user, cwd }, signal);
-      signal.throwIfAborted();
-      const full = { ...spec, cwd: configured.cwd };
-      const row = newRow(id, full, start);
-      store.add(row);
-      const onEnd = (): void => void this.#open.delete(row.id);
-      this.#open.set(row.id, new Sandbox({ row, spec: full, agent, store, onEnd }));
-      return viewOf(row);
+      return { agent, start, cwd: configured.cwd };
     } catch (error) {
       this.#options.stocks.discard(agent);
       throw error;
@@ -149,23 +202,6 @@ export class Sandboxes {
       return { image, taken: await stocks.take({ image, tmpBytes }, signal) };
     const network = await networks.create({ id, allow: asked.allow, signal });
     return { image, taken: await stocks.start({ image, tmpBytes }, network, signal) };
-  }
-
-  #admit({ memoryBytes }: SandboxSpec): void {
-    const { maxSandboxes, maxMemoryBytes } = this.#options;
-    const specs = [...[...this.#open.values()].map(({ spec }) => spec), ...this.#pending.keys()];
-    if (specs.length >= maxSandboxes) {
-      throw new RunletError(
-        "resource_exhausted",
-        `Cannot open a sandbox: ${specs.length} are open, which is all that may be`,
-      );
-    }
-    const promised = specs.reduce((sum, spec) => sum + spec.memoryBytes, 0);
-    if (promised + memoryBytes <= maxMemoryBytes) return;
-    throw new RunletError(
-      "resource_exhausted",
-      `Cannot open a sandbox with ${memoryBytes} bytes of memory: the open ones may use ${promised} of ${maxMemoryBytes}`,
-    );
   }
 }
 
@@ -194,6 +230,10 @@ function viewOf({ spec, metadata, ...row }: SandboxRow): SandboxView {
     ...withoutNulls(row),
     metadata: JSON.parse(metadata) as SandboxView["metadata"],
   } as SandboxView;
+}
+
+function sumOf(specs: readonly Pick<SandboxSpec, "memoryBytes">[]): number {
+  return specs.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
 }
 
 function eventOf({ seq, type, atUs, detail }: SandboxEventRow): SandboxEvent {

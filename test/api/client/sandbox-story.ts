@@ -3,9 +3,10 @@ import type { Client } from "../../../api/client/client.ts";
 import type { SandboxCommandMethods } from "../../../api/client/sandbox-commands.ts";
 import type { SandboxFileMethods } from "../../../api/client/sandbox-files.ts";
 import type { SandboxMethods } from "../../../api/client/sandboxes.ts";
+import type { SnapshotMethods } from "../../../api/client/snapshots.ts";
 import { problemOf } from "../../support/problem.ts";
 
-type SandboxClient = SandboxMethods & SandboxCommandMethods & SandboxFileMethods;
+type SandboxClient = SandboxMethods & SandboxCommandMethods & SandboxFileMethods & SnapshotMethods;
 
 const nobody = "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f";
 
@@ -18,6 +19,7 @@ export async function refused(call: Promise<unknown>): Promise<void> {
 export function sandboxStory(client: Client): Record<keyof SandboxClient, () => unknown> {
   let sandbox = "";
   let inside = "";
+  let saved = "";
   let archive: Uint8Array = new Uint8Array();
   return {
     createSandbox: async () => {
@@ -126,6 +128,31 @@ export function sandboxStory(client: Client): Record<keyof SandboxClient, () => 
     },
     sandboxStats: async () => await client.sandboxStats(sandbox),
     sandboxEvents: async () => await client.sandboxEvents(sandbox, { after: 0, limit: 2 }),
+    createSnapshot: async () => {
+      const { id } = await client.createSnapshot(sandbox, { name: "one", metadata: { of: "a" } });
+      saved = id;
+      const limits = { memoryBytes: 256 * 1024 * 1024, cpus: 1, pids: 256 };
+      const rest = { metadata: { a: "b" }, onTimeout: "kill", autoResume: true } as const;
+      const timeouts = { timeoutMs: 60_000, idleTimeoutMs: 60_000 };
+      const opened = await client.createSandbox({ snapshot: id, ...limits, ...rest, ...timeouts });
+      await client.removeSandbox(opened.id);
+      await refused(client.createSandbox({ snapshot: id, image: "default" }));
+      await refused(client.createSnapshot(nobody));
+    },
+    forkSandbox: async () => {
+      const forks = await client.forkSandbox(sandbox, { count: 2, idleTimeoutMs: null });
+      await Promise.all(forks.map(async ({ id }) => await client.removeSandbox(id)));
+      await refused(client.forkSandbox(nobody));
+    },
+    snapshots: async () => {
+      const query = { sandbox, name: "one", metadata: "of=a", limit: 1 };
+      await client.snapshots({ ...query, before: "ffffffff-ffff-7fff-bfff-ffffffffffff" });
+    },
+    getSnapshot: async () => await client.getSnapshot(saved),
+    removeSnapshot: async () => {
+      await client.removeSnapshot(saved);
+      await refused(client.removeSnapshot(saved));
+    },
     removeSandbox: async () => {
       await client.removeSandbox(sandbox);
       await refused(client.removeSandbox(sandbox));

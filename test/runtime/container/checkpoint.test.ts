@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
-import { readdir, rm, truncate, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { InitOptions } from "../../../runtime/container/init-options.ts";
@@ -130,6 +130,15 @@ const damages: [string, (directory: string) => Promise<void>, string][] = [
     "failed_precondition",
   ],
   ["left without its record", async (path) => await rm(join(path, "spec.json")), "not_found"],
+  [
+    "of an image that is gone",
+    async (path) => {
+      const file = join(path, "spec.json");
+      const spec = (await readFile(file, "utf8")).replace(/[^"]+\.erofs/, "/gone.erofs");
+      await writeFile(file, spec);
+    },
+    "failed_precondition",
+  ],
   ["removed", async (path) => await rm(path, { recursive: true }), "not_found"],
 ];
 test("a checkpoint that is damaged is refused, and nothing runs", async () => {
