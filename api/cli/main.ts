@@ -16,9 +16,11 @@ import { invokeCommand } from "./commands/invoke.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { runCommand } from "./commands/run.ts";
+import { sandboxCommand } from "./commands/sandbox.ts";
 import { secretsCommand } from "./commands/secrets.ts";
 import { scheduleCommand } from "./commands/schedule.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { snapshotCommand } from "./commands/snapshot.ts";
 import { statsCommand } from "./commands/stats.ts";
 import { urlCommand } from "./commands/url.ts";
 import { versionsCommand } from "./commands/versions.ts";
@@ -47,6 +49,8 @@ const program = new Command("runlet")
   .addCommand(deadLettersCommand())
   .addCommand(secretsCommand())
   .addCommand(scheduleCommand())
+  .addCommand(sandboxCommand())
+  .addCommand(snapshotCommand())
   .addCommand(imageCommand())
   .addCommand(doctorCommand())
   .addHelpText(

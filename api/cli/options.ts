@@ -98,6 +98,16 @@ function byteCount(text: string): number {
   return Number(count) * 1024 ** ["", "KiB", "MiB", "GiB"].indexOf(unit);
 }
 
+/** Collects `name=value` options into metadata. */
+export function metadataEntry(
+  text: string,
+  previous: Record<string, string> = {},
+): Record<string, string> {
+  const at = text.indexOf("=");
+  if (at < 1) throw new InvalidArgumentError("Expected name=value.");
+  return { ...previous, [text.slice(0, at)]: text.slice(at + 1) };
+}
+
 /** Collects `NAME=value` options into a record; `NAME` alone takes the value from our own environment. */
 function environmentEntry(
   text: string,
