@@ -66,7 +66,7 @@ suite("sandboxes", () => {
 
   test("the channel of its agent is opened by no other user inside", async () => {
     const { id } = await client.createSandbox(small);
-    for (const command of ["echo no > /proc/1/fd/1", "exec 3< /proc/1/fd/0"]) {
+    for (const command of ["exec 3< /proc/1/fd/0", "echo > /proc/1/fd/1", "echo > /proc/1/fd/2"]) {
       const { stderr } = await client.runCommand(id, { command });
       assert.match(stderr.text, /ermission denied/);
     }

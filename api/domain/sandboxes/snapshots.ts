@@ -36,7 +36,6 @@ export interface SnapshotListOptions {
 
 /** Greater than any id. */
 const afterAll = "g";
-const saveTimeoutMs = 120_000;
 /** Each writes as fast as the disk takes it. */
 const savesAtOnce = 2;
 
@@ -166,7 +165,7 @@ export class Snapshots {
   }
 
   async #save(sandbox: Sandbox, id: string): Promise<void> {
-    const signal = AbortSignal.any([AbortSignal.timeout(saveTimeoutMs), this.#closing.signal]);
+    const { signal } = this.#closing;
     signal.throwIfAborted();
     using _busy = sandbox.activity.begin();
     try {

@@ -17,7 +17,7 @@ export async function openChannelIo(
   const output = await stock.take("read");
   stack.move();
   // A pipe, unlike a socket, can be opened anew by its /proc name: inside, by nobody but root.
-  for (const fd of [io.descriptors[0], output.child]) {
+  for (const fd of [...io.descriptors, output.child]) {
     if (typeof fd === "number") fchmodSync(fd, 0);
   }
   const channel = new PipeChannel(io.stdin as Writable, output.host);

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { type ContainerLimits, containerSpec } from "../../container/container-spec.ts";
 import { Freezer } from "../../container/freezer.ts";
 import type { Init } from "../../container/init.ts";
-import { untilAborted } from "../../deadline.ts";
+import { startDeadline, untilAborted } from "../../deadline.ts";
 import { RunletError } from "../../errors.ts";
 import type { Image } from "../../image/image.ts";
 import type { Machine } from "../../machine.ts";
@@ -31,7 +31,8 @@ const agentLimits = { memoryBytes: 512 * 1024 * 1024, pids: 1024 } as const;
 
 /** Descriptors of the host in its stead would not survive in a snapshot. */
 const stdio = { kind: "channel", stderr: true } as const;
-const quietTimeoutMs = 10_000;
+/** Saved or restored, an agent answers in milliseconds, unless somebody inside has stopped it. */
+const agentTimeoutMs = 10_000;
 
 /** What processes and file operations that say nothing else are done with. */
 export interface AgentSettings {
@@ -141,7 +142,8 @@ export class Agent implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const init = stack.use(await machine.restored(directory, { stdio, limits }));
     const agent = await Agent.#launch(init, undefined, signal);
-    await agent.#ask("wake the copy", "reset", {}, signal);
+    using deadline = startDeadline("wake the copy of a sandbox", agentTimeoutMs, signal);
+    await agent.#ask("wake the copy", "reset", {}, deadline.signal);
     stack.move();
     return agent;
   }
@@ -200,9 +202,8 @@ export class Agent implements AsyncDisposable {
       this.#isToFreeze = this.isFrozen;
       this.#freezer.thaw();
       try {
-        const patience = AbortSignal.timeout(quietTimeoutMs);
-        const signals = signal === undefined ? [patience] : [patience, signal];
-        using _quiet = await this.#link.quiet(AbortSignal.any(signals));
+        using deadline = startDeadline(`save sandbox ${this.init.id}`, agentTimeoutMs, signal);
+        using _quiet = await this.#link.quiet(deadline.signal);
         await this.init.checkpoint(directory, signal);
       } finally {
         if (this.#isToFreeze && this.isAlive) this.#freezer.freeze();
