@@ -16,6 +16,7 @@ import type { Invocations } from "./domain/invocations.ts";
 import type { Invoker } from "./domain/invoker.ts";
 import type { Secrets } from "./domain/secrets.ts";
 import type { Commands } from "./domain/sandboxes/commands.ts";
+import type { Contexts } from "./domain/sandboxes/contexts.ts";
 import type { Sandboxes } from "./domain/sandboxes/sandboxes.ts";
 import type { Snapshots } from "./domain/sandboxes/snapshots.ts";
 import type { Schedules } from "./domain/schedules/schedules.ts";
@@ -41,6 +42,7 @@ import { secretRoutes } from "./routes/secrets.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
 import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
 import { sandboxCommandRoutes } from "./routes/sandbox-commands.ts";
+import { sandboxContextRoutes } from "./routes/sandbox-contexts.ts";
 import { sandboxDirectoryRoutes } from "./routes/sandbox-directories.ts";
 import { sandboxFileRoutes } from "./routes/sandbox-files.ts";
 import { sandboxRoutes } from "./routes/sandboxes.ts";
@@ -66,6 +68,7 @@ export interface AppServices {
   secrets: Secrets;
   schedules: Schedules;
   sandboxes: Sandboxes;
+  contexts: Contexts;
   commands: Commands;
   snapshots: Snapshots;
 }
@@ -132,6 +135,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/sandboxes", sandboxSnapshotRoutes(options.snapshots));
   app.route("/v1/snapshots", snapshotRoutes(options.snapshots));
   app.route("/v1/sandboxes", sandboxCommandRoutes(options.sandboxes, options.commands));
+  app.route("/v1/sandboxes", sandboxContextRoutes(options.contexts));
   app.route("/", healthRoutes(options.readiness, options.metrics));
   app.route("/docs", docsRoutes());
   describeApi(app);

@@ -39,6 +39,7 @@ import { handOver } from "./domain/schedules/hand-over.ts";
 import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
 import { Schedules } from "./domain/schedules/schedules.ts";
 import { Commands } from "./domain/sandboxes/commands.ts";
+import { Contexts } from "./domain/sandboxes/contexts.ts";
 import { Copies } from "./domain/sandboxes/copies.ts";
 import { Sandboxes } from "./domain/sandboxes/sandboxes.ts";
 import { Snapshots } from "./domain/sandboxes/snapshots.ts";
@@ -234,6 +235,7 @@ export function createServices(options: ServicesOptions): Services {
   return {
     sandboxes,
     commands,
+    contexts: new Contexts(sandboxes),
     snapshots,
     functions,
     versions,

@@ -7,6 +7,7 @@ import { ImageMethods } from "./images.ts";
 import { InvocationMethods } from "./invocations.ts";
 import { joined } from "./methods.ts";
 import { SandboxCommandMethods } from "./sandbox-commands.ts";
+import { SandboxContextMethods } from "./sandbox-contexts.ts";
 import { SandboxFileMethods } from "./sandbox-files.ts";
 import { SandboxMethods } from "./sandboxes.ts";
 import { ScheduleMethods } from "./schedules.ts";
@@ -28,6 +29,7 @@ export class Client extends joined(
   ImageMethods,
   SandboxMethods,
   SandboxCommandMethods,
+  SandboxContextMethods,
   SandboxFileMethods,
   SnapshotMethods,
 ) {}

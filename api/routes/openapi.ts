@@ -43,6 +43,7 @@ const tags = {
   secrets: "Values that functions are given and nobody reads back",
   sandboxes: "Containers that a client opens and keeps",
   "sandbox commands": "What runs in a sandbox",
+  "sandbox contexts": "Cells of code that leave their state to the next, as in a notebook",
   "sandbox files": "What stands in a sandbox",
   snapshots: "What was saved of sandboxes, with memory and files, and copies of them",
   images: "Root file systems of containers",

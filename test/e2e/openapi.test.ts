@@ -15,6 +15,7 @@ import { scheduleSpec } from "../../api/schema/schedule.ts";
 import { secretValue } from "../../api/schema/secret.ts";
 import { mkdirRequest, moveRequest } from "../../api/schema/sandbox-file.ts";
 import { commandSpec, signalRequest, terminalSize } from "../../api/schema/sandbox-command.ts";
+import { cellSpec, contextSpec } from "../../api/schema/sandbox-context.ts";
 import { sandboxChange, sandboxSpec } from "../../api/schema/sandbox.ts";
 import { forkSpec, snapshotSpec } from "../../api/schema/snapshot.ts";
 import { ApiDocument } from "../support/api-document.ts";
@@ -27,6 +28,8 @@ const requests: Readonly<Record<string, z.ZodType>> = {
   ForkSpec: forkSpec,
   CommandSpec: commandSpec,
   SignalRequest: signalRequest,
+  ContextSpec: contextSpec,
+  CellSpec: cellSpec,
   TerminalSize: terminalSize,
   DirectoryRequest: mkdirRequest,
   MoveRequest: moveRequest,

@@ -11,6 +11,7 @@ import type { Machine } from "../../machine.ts";
 import type { Network } from "../../network/network.ts";
 import { withAgentRights, withWritableRoot } from "../../oci/spec-options.ts";
 import { agentArgs, agentEnv } from "../program.ts";
+import type { AgentCall, CallHandlers } from "./agent-call.ts";
 import { AgentFiles } from "./agent-files.ts";
 import { AgentLink } from "./agent-link.ts";
 import { connectPort } from "./port-connection.ts";
@@ -231,6 +232,12 @@ export class Agent implements AsyncDisposable {
     signal?: AbortSignal,
   ): Promise<ProcessView & { pid: number; startedAtMs: number }> {
     return await ProcessView.open(this.#link, "spawn", options, signal);
+  }
+
+  /** Starts a process that ends with the call, has messages beside its output, and is told of as they come. */
+  converse(options: SpawnOptions, handlers: CallHandlers): AgentCall {
+    const args = { ...options, bound: true, messages: true };
+    return this.#link.open("spawn", args, handlers);
   }
 
   /** Looks at a process that was started here: what it has written, as far as it is kept, and what it goes on to. */

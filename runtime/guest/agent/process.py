@@ -12,6 +12,8 @@ from .call import Refusal
 from .output import Output, Viewer
 
 READ_BYTES = 64 * 1024
+# What may have been written to a stream before a message, and fits in its pipe.
+READS_BEFORE_MESSAGE = 3
 
 
 class Process:
@@ -71,12 +73,21 @@ class Process:
         if not chunk:
             self._drop_reader(fd)
             return False
+        if self._readers[fd] == "messages":
+            self._read_before_message()
         if self.exit is None:
             self.output.add(self._readers[fd], chunk)
             if self.output.is_held_back:
                 for other in self._readers:
                     self._loop.unwatch(other)
         return True
+
+    def _read_before_message(self):
+        """What was written before a message is told before it."""
+        for fd in [fd for fd, stream in self._readers.items() if stream != "messages"]:
+            for _ in range(READS_BEFORE_MESSAGE):
+                if not self.read(fd):
+                    break
 
     def read_on(self):
         if self.output.is_held_back:

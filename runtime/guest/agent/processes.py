@@ -141,6 +141,8 @@ class Streams:
                 self._open_terminal(args["pty"], user, identity)
             else:
                 self._open_pipes(args.get("stdin"))
+                if args.get("messages"):
+                    self._open_messages()
         except BaseException:
             self.close_ours()
             self.close_theirs()
@@ -177,6 +179,18 @@ class Streams:
             self._ours.append(ours)
             self.outputs.append((ours, stream))
             self.actions.append((os.POSIX_SPAWN_DUP2, theirs, number))
+
+    def _open_messages(self):
+        """Input comes as descriptor 3, and what is written to 4 is told apart from output."""
+        theirs, self.input = os.pipe()
+        self._theirs.append(theirs)
+        self._ours.append(self.input)
+        self.actions.append((os.POSIX_SPAWN_DUP2, theirs, 3))
+        ours, theirs = os.pipe()
+        self._theirs.append(theirs)
+        self._ours.append(ours)
+        self.outputs.append((ours, "messages"))
+        self.actions.append((os.POSIX_SPAWN_DUP2, theirs, 4))
 
     def close_theirs(self):
         for fd in self._theirs:

@@ -1,12 +1,17 @@
 import assert from "node:assert/strict";
 import type { Client } from "../../../api/client/client.ts";
 import type { SandboxCommandMethods } from "../../../api/client/sandbox-commands.ts";
+import type { SandboxContextMethods } from "../../../api/client/sandbox-contexts.ts";
 import type { SandboxFileMethods } from "../../../api/client/sandbox-files.ts";
 import type { SandboxMethods } from "../../../api/client/sandboxes.ts";
 import type { SnapshotMethods } from "../../../api/client/snapshots.ts";
 import { problemOf } from "../../support/problem.ts";
 
-type SandboxClient = SandboxMethods & SandboxCommandMethods & SandboxFileMethods & SnapshotMethods;
+type SandboxClient = SandboxMethods &
+  SandboxCommandMethods &
+  SandboxContextMethods &
+  SandboxFileMethods &
+  SnapshotMethods;
 
 const nobody = "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f";
 
@@ -20,6 +25,7 @@ export function sandboxStory(client: Client): Record<keyof SandboxClient, () => 
   let sandbox = "";
   let inside = "";
   let saved = "";
+  let context = "";
   let archive: Uint8Array = new Uint8Array();
   return {
     createSandbox: async () => {
@@ -82,6 +88,28 @@ export function sandboxStory(client: Client): Record<keyof SandboxClient, () => 
       let last: string | undefined;
       for await (const { type } of client.followCommand(sandbox, inside)) last = type;
       assert.equal(last, "exit");
+    },
+    openContext: async () => {
+      const spec = { language: "python", cwd: "/tmp", env: { A: "b" }, user: "runlet" } as const;
+      context = (await client.openContext(sandbox, spec)).id;
+      await refused(client.openContext(sandbox, { language: "python", cwd: "/nowhere" }));
+    },
+    contexts: async () => await client.contexts(sandbox),
+    runCode: async () => {
+      await client.runCode(sandbox, context, { code: "print(1); 2", timeoutMs: 10_000 });
+      await client.runCode(sandbox, context, { code: "1 / 0" });
+      await refused(client.runCode(sandbox, nobody, { code: "1" }));
+    },
+    streamCode: async () => {
+      const types: string[] = [];
+      const code = "print(1); display(2); 3 / 0";
+      for await (const { type } of client.streamCode(sandbox, context, { code })) types.push(type);
+      assert.deepEqual(types, ["started", "output", "result", "error", "end"]);
+    },
+    interruptContext: async () => await client.interruptContext(sandbox, context),
+    removeContext: async () => {
+      await client.removeContext(sandbox, context);
+      await refused(client.removeContext(sandbox, context));
     },
     writeFile: async () => {
       const as = { user: "runlet", mode: "600", parents: true };
