@@ -1,6 +1,8 @@
 import type { BatchResult } from "../schema/batch.ts";
 import type { AcceptedEvent } from "../schema/event.ts";
-import type { ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
+import type { ExecuteEvent, ExecuteRequestInput, ExecuteResult } from "../schema/execute.ts";
+import { ApiError } from "./errors.ts";
+import { follow, type FollowOptions } from "./follow.ts";
 import {
   headOf,
   type InvokeAnswer,
@@ -65,5 +67,22 @@ export class CallMethods extends Methods {
   /** Runs a snippet or files once. */
   async execute(request: ExecuteRequestInput, signal?: AbortSignal): Promise<ExecuteResult> {
     return await this.connection.ask(pathOf("execute"), { ...asJson("POST", request), signal });
+  }
+
+  /** Runs a snippet or files once, and tells of its start, its output and its end as they come. */
+  async *streamExecute(
+    request: ExecuteRequestInput,
+    options: FollowOptions = {},
+  ): AsyncGenerator<Exclude<ExecuteEvent, { type: "failed" }>> {
+    const sent = asJson("POST", request, { accept: "text/event-stream" });
+    for await (const event of follow<ExecuteEvent>(
+      this.connection,
+      pathOf("execute"),
+      options,
+      sent,
+    )) {
+      if (event.type === "failed") throw new ApiError(event.problem);
+      yield event;
+    }
   }
 }

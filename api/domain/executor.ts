@@ -2,8 +2,10 @@ import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { ExecuteRequest, ExecuteResult } from "../schema/execute.ts";
 import type { Invocation } from "../schema/invocation.ts";
+import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
 import { codeFiles } from "./code/code-input.ts";
 import { commandLine } from "./command-line.ts";
+import { Execution } from "./execution.ts";
 import type { Invocations } from "./invocations.ts";
 import { invocationError, type Outcome } from "./outcome.ts";
 import type { ScratchCode } from "./ports.ts";
@@ -16,6 +18,15 @@ export interface ExecutorOptions {
   images: ImageStore;
   scratch: ScratchCode;
   maxCodeBytes: number;
+}
+
+export interface ExecuteOptions {
+  signal: AbortSignal;
+  traceId?: string | undefined;
+  /** Told the id of the invocation once it has got its turn. */
+  onBegin?: (invocationId: string) => void;
+  /** Told of all output as it comes. */
+  onOutput?: OutputListener;
 }
 
 /** Runs snippets and programs once, each in a fresh container. */
@@ -33,7 +44,7 @@ export class Executor {
    */
   async execute(
     request: ExecuteRequest,
-    { signal, traceId }: { signal: AbortSignal; traceId?: string | undefined },
+    { signal, traceId, onBegin, onOutput }: ExecuteOptions,
   ): Promise<ExecuteResult> {
     const { invocations, machine, images, scratch, maxCodeBytes } = this.#options;
     const { runtime, code, env, timeoutMs, outputBytes } = request;
@@ -54,12 +65,47 @@ export class Executor {
         traceId: traceId ?? null,
       },
       async (run) => {
-        const { signal: ended, onOutput } = run;
-        return (await runOnRecord(machine, { ...common, signal: ended, onOutput })).outcome;
+        onBegin?.(run.id);
+        const tell: OutputListener = (...output) => {
+          run.onOutput(...output);
+          onOutput?.(...output);
+        };
+        const ended = run.signal;
+        return (await runOnRecord(machine, { ...common, signal: ended, onOutput: tell })).outcome;
       },
       { signal },
     );
     return toResult(record, outcome);
+  }
+
+  /**
+   * Begins to run a request, for one who is told of it as it runs; it is cancelled when that one goes away.
+   * @throws as {@link execute} where it does not begin.
+   */
+  async stream(
+    request: ExecuteRequest,
+    { signal, traceId }: Pick<ExecuteOptions, "signal" | "traceId">,
+  ): Promise<Execution> {
+    const left = new AbortController();
+    const begun = Promise.withResolvers<void>();
+    const execution = new Execution(request.outputBytes, () => left.abort());
+    this.execute(request, {
+      signal: AbortSignal.any([signal, left.signal]),
+      traceId,
+      onBegin: (id) => {
+        execution.begin(id);
+        begun.resolve();
+      },
+      onOutput: (stream, chunk) => execution.write(stream, chunk),
+    }).then(
+      (result) => execution.end(result),
+      (error: unknown) => {
+        begun.reject(error);
+        execution.fail(error);
+      },
+    );
+    await begun.promise;
+    return execution;
   }
 }
 

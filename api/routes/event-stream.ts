@@ -1,5 +1,5 @@
 /** Whoever is told of things as they come; disposing it ends that. */
-interface Followed extends Disposable {
+export interface Followed extends Disposable {
   /** The next, as soon as there is one; undefined once there will be none. */
   next(): Promise<{ readonly type: string } | undefined>;
 }

@@ -4,6 +4,7 @@ import { environment, invocationId, traceId } from "./common.ts";
 import { functionConfig } from "./function.ts";
 import { limits } from "./limits.ts";
 import { exitReason } from "./invocation.ts";
+import { problem } from "./problem.ts";
 
 /** A snippet or files to run once. */
 export const executeRequest = z
@@ -85,6 +86,34 @@ export const executeResult = z
     },
   });
 
+/** What a follower of a run is told. */
+export const executeEvent = z
+  .discriminatedUnion("type", [
+    z.object({
+      type: z.literal("started").openapi({ description: "It has got its turn" }),
+      invocationId,
+    }),
+    z.object({
+      type: z.literal("output").openapi({ description: "It wrote something" }),
+      stream: z.enum(["stdout", "stderr"]).openapi({ description: "Where it wrote" }),
+      text: z.string().openapi({ description: "What it wrote" }),
+      encoding: z.enum(["utf8", "base64"]).openapi({
+        description: "base64 where it is not valid UTF-8, such as a part of a character",
+      }),
+    }),
+    executeResult
+      .omit({ stdout: true, stderr: true, outputEncoding: true })
+      .extend({ type: z.literal("end").openapi({ description: "It has ended" }) }),
+    z.object({
+      type: z.literal("failed").openapi({ description: "It could not be run to its end" }),
+      problem: problem.openapi({ description: "Why" }),
+    }),
+  ])
+  .openapi("ExecuteEvent", {
+    example: { type: "output", stream: "stdout", text: "42\n", encoding: "utf8" },
+  });
+
+export type ExecuteEvent = z.infer<typeof executeEvent>;
 export type ExecuteRequest = z.infer<typeof executeRequest>;
 export type ExecuteRequestInput = z.input<typeof executeRequest>;
 export type ExecuteResult = z.infer<typeof executeResult>;

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import type { ExecuteRequestInput, ExecuteResult } from "../../api/schema/execute.ts";
+import type { ExecuteEvent, ExecuteRequestInput, ExecuteResult } from "../../api/schema/execute.ts";
+import { poll } from "../../runtime/deadline.ts";
+import { problemOf } from "../support/problem.ts";
 import { nothingLeft } from "../support/sandboxes.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { archiveOf } from "../support/tar.ts";
@@ -196,6 +198,53 @@ for (const { what, request, expected } of cases) {
     assert.equal(record.exitReason, result.exitReason);
   });
 }
+
+test("a stream tells of output as it is written, and then how it ended", async () => {
+  const source = "echo begun; sleep 0.5; echo oops >&2; exit 3";
+  const seen: ExecuteEvent[] = [];
+  const atMs: number[] = [];
+  for await (const event of server.client.streamExecute({ runtime: "bash", code: { source } })) {
+    seen.push(event);
+    atMs.push(performance.now());
+  }
+  assert.deepEqual(
+    seen.map((event) => (event.type === "output" ? event.stream : event.type)).slice(0, 2),
+    ["started", "stdout"],
+  );
+  const end = seen.at(-1);
+  assert.ok(end?.type === "end");
+  assert.deepEqual([end.exitCode, end.exitReason], [3, "exited"]);
+  assert.ok((atMs.at(-1) ?? 0) - (atMs[1] ?? 0) > 300, "the output came with the end");
+  const record = await server.client.invocation(end.invocationId);
+  assert.equal(record.stdout, "begun\n");
+});
+
+test("a stream is bounded as the record is, byte for byte, and cut with a mark", async () => {
+  const code = { source: "head -c 200000 /dev/urandom | tee /tmp/x; sha256sum < /tmp/x >&2" };
+  const request = { runtime: "bash", code, outputBytes: 150_000 } as const;
+  const pieces = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  let isCut = false;
+  for await (const event of server.client.streamExecute(request)) {
+    if (event.type === "output") pieces[event.stream].push(Buffer.from(event.text, event.encoding));
+    if (event.type === "end") isCut = event.stdoutTruncated;
+  }
+  assert.deepEqual([Buffer.concat(pieces.stdout).length, isCut], [150_000, true]);
+  assert.match(Buffer.concat(pieces.stderr).toString(), /^[0-9a-f]{64} /);
+});
+
+test("a stream that cannot begin is refused, and one that is left is cancelled", async () => {
+  const refused = server.client.streamExecute({ runtime: "bash" });
+  assert.equal((await problemOf(refused.next())).code, "invalid_argument");
+  const stream = server.client.streamExecute({ runtime: "bash", code: { source: "sleep 600" } });
+  const started = (await stream.next()).value as ExecuteEvent;
+  assert.ok(started.type === "started");
+  await stream.return(undefined);
+  const cancelled = async (): Promise<true | undefined> => {
+    const { items } = await server.client.invocations({ status: "cancelled" });
+    return items.some(({ id }) => id === started.invocationId) ? true : undefined;
+  };
+  await poll("see it cancelled", cancelled, { timeoutMs: 20_000 });
+});
 
 test("what was run leaves neither code nor container on the host", async () => {
   await nothingLeft(server.config.stateDir);

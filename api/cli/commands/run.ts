@@ -1,6 +1,8 @@
 import { Command, Option } from "commander";
 import { basename } from "node:path";
 import { constants } from "node:os";
+import { StringDecoder } from "node:string_decoder";
+import type { Client } from "../../client/client.ts";
 import type { ExecuteRequestInput, ExecuteResult } from "../../schema/execute.ts";
 import { duration } from "../format.ts";
 import { readInput, readStdin } from "../input.ts";
@@ -23,6 +25,8 @@ interface RunOptions extends ServerOptions, LimitOptions {
   stdin?: boolean;
   verbose?: boolean;
 }
+
+type ExecuteEnd = Omit<ExecuteResult, "stdout" | "stderr" | "outputEncoding">;
 
 const stdinFileNames = { node: "main.mjs", python: "main.py", bash: "main.sh" };
 
@@ -56,9 +60,12 @@ export function runCommand(): Command {
         command.error("expected one use of standard input: as the script, or with -i as its input");
       }
       const request = await requestOf(file, args, options);
-      const result = await clientOf(options).execute(request);
+      const client = clientOf(options);
+      const result = options.json
+        ? await client.execute(request)
+        : await printed(client.streamExecute(request));
       if (options.json) printJson(result);
-      else print(result);
+      else note(result);
       if (options.verbose && !options.json) {
         process.stderr.write(`${result.invocationId} ran ${duration(result.runUs)}\n`);
       }
@@ -94,14 +101,27 @@ async function codeFile(
   return { path, content: (await readInput(file)).toString("base64"), encoding: "base64" };
 }
 
-function print(result: ExecuteResult): void {
-  writeOutput(process.stdout, Buffer.from(result.stdout, result.outputEncoding));
-  writeOutput(process.stderr, Buffer.from(result.stderr, result.outputEncoding));
+/** Prints what a script writes as it comes, and answers how it ended. */
+async function printed(events: ReturnType<Client["streamExecute"]>): Promise<ExecuteEnd> {
+  // A character may come in two pieces, of which a terminal can be shown neither.
+  const decoders = { stdout: new StringDecoder(), stderr: new StringDecoder() };
+  for await (const event of events) {
+    if (event.type === "end") return event;
+    if (event.type !== "output") continue;
+    const stream = process[event.stream];
+    const bytes = Buffer.from(event.text, event.encoding);
+    writeOutput(stream, stream.isTTY ? decoders[event.stream].write(bytes) : bytes);
+  }
+  throw new Error("Cannot tell how the script ended: the server went away");
+}
+
+/** Tells how a script ended, where that is not all well. */
+function note(result: ExecuteEnd): void {
   if (result.stdoutTruncated || result.stderrTruncated) {
     process.stderr.write("[output cut: raise the bound with --output-bytes]\n");
   }
-  const note = notes[result.exitReason] ?? `ended: ${result.exitReason}`;
-  const how = result.exitReason === "signaled" ? `${note} ${result.exitSignal}` : note;
+  const ending = notes[result.exitReason] ?? `ended: ${result.exitReason}`;
+  const how = result.exitReason === "signaled" ? `${ending} ${result.exitSignal}` : ending;
   if (result.exitReason !== "exited") process.stderr.write(`[${how}]\n`);
 }
 
@@ -112,7 +132,7 @@ const notes: Readonly<Record<string, string>> = {
 };
 
 /** As a shell has it: 128 + n for signal n, and 124 for a timeout as timeout(1). */
-function scriptExitCode(result: ExecuteResult): number {
+function scriptExitCode(result: ExecuteEnd): number {
   if (result.exitReason === "timeout") return 124;
   const signal = result.exitSignal as keyof typeof constants.signals | undefined;
   return signal === undefined ? result.exitCode : 128 + constants.signals[signal];

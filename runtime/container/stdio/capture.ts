@@ -21,6 +21,11 @@ export class Capture {
     return this.#totalBytes;
   }
 
+  /** How much of it was kept. */
+  get keptBytes(): number {
+    return this.#keptBytes;
+  }
+
   /** Whether anything was dropped. */
   get truncated(): boolean {
     return this.#totalBytes > this.#keptBytes;
@@ -34,6 +39,11 @@ export class Capture {
     this.#makeRoom(this.#keptBytes + fits);
     this.#buffer.set(chunk.subarray(0, fits), this.#keptBytes);
     this.#keptBytes += fits;
+  }
+
+  /** A copy of some of the bytes that were kept. */
+  slice(start: number, end: number): Buffer {
+    return Buffer.from(this.#buffer.subarray(start, Math.min(end, this.#keptBytes)));
   }
 
   /** A copy of the bytes that were kept. */

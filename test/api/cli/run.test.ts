@@ -104,11 +104,13 @@ test("with --json the result is one document, and the exit code is the script's 
   assert.deepEqual([exitReason, out], ["exited", "out\n"]);
 });
 
-test("Ctrl-C ends the run in the sandbox too", async () => {
+test("output is shown as it comes, and Ctrl-C ends the run in the sandbox too", async () => {
   using terminal = runletOnTerminal(["run", "sleep.sh"], options);
   const running = await poll("see it run", async () => await newest("running"), {
     timeoutMs: 30_000,
   });
+  const shown = (): true | undefined => (terminal.screen().includes("began") ? true : undefined);
+  await poll("see its output", shown, { timeoutMs: 30_000 });
   terminal.type("\u0003");
   await terminal.ended();
   const probe = async (): Promise<true | undefined> =>

@@ -116,6 +116,12 @@ const story: Record<keyof Client, () => unknown> = {
     await client.execute({ runtime: "bash", code: { source: "cat; exit 3" }, stdin: "in" });
     await refused(client.execute({ runtime: "bash" }));
   },
+  streamExecute: async () => {
+    const types: string[] = [];
+    const request = { runtime: "bash", code: { source: "echo a" } } as const;
+    for await (const { type } of client.streamExecute(request)) types.push(type);
+    assert.deepEqual(types, ["started", "output", "end"]);
+  },
   followFunction: async () => {
     const follower = client.followFunction("sleeper", { onOpen: () => void sleep() });
     await follower.next();
