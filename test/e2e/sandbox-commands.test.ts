@@ -25,7 +25,7 @@ function outputOf(events: readonly CommandEvent[]): string {
 }
 
 async function isSleeping(): Promise<true | undefined> {
-  return (await text({ command: "pgrep -x sleep || true" })) === "" ? undefined : true;
+  return (await text({ command: "pgrep -fx 'sleep 300' || true" })) === "" ? undefined : true;
 }
 
 async function hasNoZombie(): Promise<true | undefined> {
