@@ -75,13 +75,21 @@
   function tellError(error, place) {
     const isError = error instanceof Error || typeof error?.stack === "string";
     const name = isError ? String(error.name) : typeof error;
-    const message = isError ? String(error.message) : inspect(error);
+    const message = `${isError ? error.message : inspect(error)}${hintOf(error)}`;
     const lines = isError ? String(error.stack).split("\n") : [`Uncaught ${message}`];
     const end = lines.findIndex((line) => line.includes("at Session.post (node:inspector"));
     const own = end < 0 ? lines : lines.slice(0, end);
     if (place !== undefined && !own.some((line) => line.includes(current.name))) own.push(place);
     const traceback = own.join("\n").slice(0, maxErrorChars);
     tell("error", { name, message: message.slice(0, maxErrorChars), traceback });
+  }
+
+  /** The inspector, which lets cells declare things again, knows of no loader of modules. */
+  function hintOf(error) {
+    const isImport =
+      error?.code === "ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING" ||
+      (error instanceof SyntaxError && error.message.startsWith("Cannot use import statement"));
+    return isImport ? ". In a cell require() loads modules, those of ES too" : "";
   }
 
   // Cells.
@@ -98,7 +106,9 @@
     let isReturned = false;
     const params = { expression: `${cell.code}\n//# sourceURL=${cell.name}`, replMode: true };
     try {
-      guard(() =>
+      guard(() => {
+        // An interrupt that comes from now on is heeded.
+        tell("begun");
         session.post(
           "Runtime.evaluate",
           { ...params, awaitPromise: true, objectGroup: "cell" },
@@ -106,8 +116,8 @@
             answer = { error, ...result };
             if (isReturned) void finish(cell, answer);
           },
-        ),
-      );
+        );
+      });
     } catch {
       return void interrupt(cell);
     }

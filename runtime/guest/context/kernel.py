@@ -45,11 +45,26 @@ main = types.ModuleType("__main__")
 sys.modules["__main__"] = main
 token = None
 is_interruptible = False
+# Whether an interrupt came while none could be heeded.
+is_interrupted = False
 loop = None
 
 
 def tell(kind, **fields):
-    """Says something of the cell that runs; what the cell has written comes before it."""
+    """Says something of the cell that runs, as a whole; what the cell has written comes before it."""
+    global is_interruptible
+    if threading.get_ident() != threading.main_thread().ident:
+        return send(kind, fields)
+    was_interruptible = is_interruptible
+    is_interruptible = False
+    try:
+        send(kind, fields)
+    finally:
+        is_interruptible = was_interruptible
+    heed_interrupt()
+
+
+def send(kind, fields):
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -72,7 +87,15 @@ def encoded(message):
 
 
 def on_interrupt(_number, _frame):
-    if is_interruptible:
+    global is_interrupted
+    is_interrupted = True
+    heed_interrupt()
+
+
+def heed_interrupt():
+    global is_interrupted
+    if is_interruptible and is_interrupted:
+        is_interrupted = False
         raise KeyboardInterrupt
 
 
@@ -233,13 +256,16 @@ def tell_error(error, name):
 
 
 def serve(request):
-    global token, is_interruptible
+    global token, is_interruptible, is_interrupted
+    is_interrupted = False
     token = request["token"]
+    tell("begun")
     name = "<cell %d>" % request["count"]
     failure = None
     try:
         try:
             is_interruptible = True
+            heed_interrupt()
             run(request["code"], name)
         except BaseException as error:
             failure = error

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { constants } from "node:os";
 import { z } from "zod";
-import { within } from "../../deadline.ts";
+import { untilAborted, within } from "../../deadline.ts";
 import { isRunletError, messageOf, RunletError } from "../../errors.ts";
 import type { Agent } from "../agent/agent.ts";
 import type { AgentCall } from "../agent/agent-call.ts";
@@ -50,6 +50,7 @@ const message = z.discriminatedUnion("type", [
     message: text,
     traceback: text,
   }),
+  z.object({ type: z.literal("begun"), token: z.string() }),
   z.object({ type: z.literal("done"), token: z.string() }),
 ]);
 type Message = z.infer<typeof message>;
@@ -63,6 +64,7 @@ export type KernelEvent =
 interface Cell {
   readonly token: string;
   readonly onEvent: (event: KernelEvent) => void;
+  readonly begun: PromiseWithResolvers<void>;
   readonly done: PromiseWithResolvers<void>;
 }
 
@@ -126,7 +128,8 @@ export class Kernel {
 
   /** Runs a cell to its end; one at a time. @throws why the kernel has ended, if it does. */
   async run(code: string, count: number, onEvent: (event: KernelEvent) => void): Promise<void> {
-    const cell = { token: randomUUID(), onEvent, done: Promise.withResolvers<void>() };
+    const begun = Promise.withResolvers<void>();
+    const cell = { token: randomUUID(), onEvent, begun, done: Promise.withResolvers<void>() };
     this.#cell = cell;
     const [frame = Buffer.alloc(0), ...rest] = encodeFrame({ token: cell.token, code, count });
     void this.#call.write(Buffer.concat([frame, ...rest])).catch(() => undefined);
@@ -143,6 +146,11 @@ export class Kernel {
 
   /** Interrupts what runs, and the processes that it has started; between cells it does nothing. */
   async interrupt(signal?: AbortSignal): Promise<void> {
+    const cell = this.#cell;
+    if (cell === undefined) return;
+    // What comes before would be lost.
+    await untilAborted(Promise.race([cell.begun.promise, this.#ended.promise]), signal);
+    if (this.#cell !== cell) return;
     await this.#agent.signal(await this.#started.promise, constants.signals.SIGINT, signal);
   }
 
@@ -181,7 +189,8 @@ export class Kernel {
     const cell = this.#cell;
     if (said.token !== cell?.token) throw garbled();
     const { token: _, ...event } = said;
-    if (event.type === "done") cell.done.resolve();
+    if (event.type === "begun") cell.begun.resolve();
+    else if (event.type === "done") cell.done.resolve();
     else cell.onEvent(event);
   }
 
