@@ -29,6 +29,7 @@ VOLUME /var/lib/runlet
 EXPOSE 7070
 HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:7070/healthz').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# The first key is in /var/lib/runlet/admin.key: docker exec CONTAINER cat it.
 # runsc makes namespaces and mounts: start the container with --privileged.
 # --init reaps what a sandbox leaves to process 1: docker run --init --privileged -p 127.0.0.1:7070:7070 IMAGE
 CMD ["npm", "run", "--silent", "start"]

@@ -14,6 +14,7 @@ import type { IdempotentInvoker } from "./domain/idempotency.ts";
 import type { Images } from "./domain/images.ts";
 import type { Invocations } from "./domain/invocations.ts";
 import type { Invoker } from "./domain/invoker.ts";
+import type { Keys } from "./domain/keys/keys.ts";
 import type { Secrets } from "./domain/secrets.ts";
 import type { Commands } from "./domain/sandboxes/commands.ts";
 import type { Contexts } from "./domain/sandboxes/contexts.ts";
@@ -23,6 +24,8 @@ import type { Schedules } from "./domain/schedules/schedules.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { batchRoutes } from "./routes/batch.ts";
+import { callerOf, type Gate, guard } from "./routes/gate.ts";
+import { keyRoutes } from "./routes/keys.ts";
 import type { Statistics } from "./domain/statistics.ts";
 import type { Logs } from "./domain/logs.ts";
 import type { Versions } from "./domain/versions.ts";
@@ -66,6 +69,7 @@ export interface AppServices {
   executor: Executor;
   images: Images;
   secrets: Secrets;
+  keys: Keys;
   schedules: Schedules;
   sandboxes: Sandboxes;
   contexts: Contexts;
@@ -74,6 +78,8 @@ export interface AppServices {
 }
 
 export interface AppOptions extends AppServices {
+  /** Stands before every route. */
+  gate: Gate;
   readiness: () => Readiness;
   /** Whether the server is about to end. */
   isClosing: () => boolean;
@@ -100,6 +106,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
     // A server that is going away must not have its last callers wait for their connections' end.
     if (options.isClosing()) context.header("connection", "close");
   });
+  app.use(guard(options.gate));
   // Code travels as base64 inside JSON.
   const codeLimit = limitBody(Math.ceil(options.maxCodeBytes * 1.5) + 65_536);
   app.use("/v1/functions/:name", codeLimit);
@@ -127,6 +134,8 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1", followRoutes(options.logs));
   app.route("/v1/images", imageRoutes(options.images));
   app.route("/v1/secrets", secretRoutes(options.secrets));
+  app.use("/v1/keys", limitBody(65_536));
+  app.route("/v1/keys", keyRoutes(options.keys));
   app.route("/v1/schedules", scheduleRoutes(options.schedules));
   app.route("/v1/sandboxes", sandboxDirectoryRoutes(options.sandboxes));
   app.route("/v1/sandboxes", sandboxFileRoutes(options.sandboxes));
@@ -142,7 +151,8 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.notFound(routeNotFound);
   app.onError((error, context) => {
     const response = problemResponse(error, context);
-    const facts = { method: context.req.method, path: context.req.path, status: response.status };
+    const { method, path } = context.req;
+    const facts = { method, path, status: response.status, keyId: callerOf(context)?.id };
     if (response.status === 500) log.error({ ...facts, error: logText(error) }, "request failed");
     return response;
   });

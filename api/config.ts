@@ -1,9 +1,11 @@
 import { createHash } from "node:crypto";
-import { availableParallelism, homedir, tmpdir, totalmem, userInfo } from "node:os";
+import { availableParallelism, tmpdir, totalmem, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { accessSync, constants } from "node:fs";
 import { z } from "zod";
 import { RunletError } from "../runtime/errors.ts";
+import { dataDirectoryOf } from "./schema/data-directory.ts";
+import { isLoopback } from "./schema/loopback.ts";
 
 const mebibyte = 1024 * 1024;
 const count = z.coerce.number().int().min(1);
@@ -11,6 +13,7 @@ const count = z.coerce.number().int().min(1);
 const environment = z.object({
   RUNLET_HOST: z.string().min(1).default("127.0.0.1"),
   RUNLET_PORT: z.coerce.number().int().min(0).max(65_535).default(7070),
+  RUNLET_AUTH: z.enum(["required", "loopback"]).default("required"),
   RUNLET_DATA_DIR: z.string().min(1).optional(),
   RUNLET_STATE_DIR: z.string().min(1).optional(),
   RUNLET_IMAGES_DIR: z.string().min(1).optional(),
@@ -65,6 +68,8 @@ const environment = z.object({
 export interface Config {
   readonly host: string;
   readonly port: number;
+  /** Who needs a key: everybody, or nobody on a loopback address. */
+  readonly auth: "required" | "loopback";
   /** What is kept: the database, code, images. */
   readonly dataDir: string;
   /** What lives as long as the server: bundles, sockets, runsc's own state. Its path is short for the sockets' sake. */
@@ -135,10 +140,17 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     throw new RunletError("invalid_argument", `Cannot use the configuration: ${issues.join("; ")}`);
   }
   const values = parsed.data;
-  const dataDir = resolve(values.RUNLET_DATA_DIR ?? defaultDataDir(env));
+  if (values.RUNLET_AUTH === "loopback" && !isLoopback(values.RUNLET_HOST)) {
+    throw new RunletError(
+      "invalid_argument",
+      `Cannot use the configuration: RUNLET_AUTH: loopback is for loopback addresses, and RUNLET_HOST is ${values.RUNLET_HOST}. Leave RUNLET_AUTH away: then keys are required`,
+    );
+  }
+  const dataDir = dataDirectoryOf(env);
   return Object.freeze({
     host: values.RUNLET_HOST,
     port: values.RUNLET_PORT,
+    auth: values.RUNLET_AUTH,
     dataDir,
     stateDir: resolve(values.RUNLET_STATE_DIR ?? defaultStateDir(dataDir)),
     imagesDir: resolve(values.RUNLET_IMAGES_DIR ?? join(dataDir, "images")),
@@ -184,11 +196,6 @@ function buildConfig(values: z.infer<typeof environment>): BuildConfig {
 /** A tenth of the memory, at what an idle container takes. */
 function defaultPoolMax(): number {
   return Math.max(4, Math.floor(totalmem() / 10 / (24 * mebibyte)));
-}
-
-function defaultDataDir(env: NodeJS.ProcessEnv): string {
-  const base = env["XDG_DATA_HOME"] || join(homedir(), ".local", "share");
-  return join(base, "runlet");
 }
 
 /** One state directory a data directory, always the same one, so that a restart finds what a crash left. */

@@ -8,10 +8,12 @@ import { type Config, loadConfig } from "./config.ts";
 import { openContainers } from "./containers.ts";
 import type { Dispatcher } from "./domain/events/dispatcher.ts";
 import type { Invocations } from "./domain/invocations.ts";
+import { ensureFirstKey } from "./first-key.ts";
 import { listen } from "./listener.ts";
 import { createLog } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { openRecords } from "./records.ts";
+import { Gate } from "./routes/gate.ts";
 import type { Readiness } from "./routes/health.ts";
 import type { Invocation } from "./schema/invocation.ts";
 import { createServices } from "./services.ts";
@@ -44,10 +46,14 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
   const services = createServices({ config, log, records, containers, onFinished });
   const { invocations, functions, dispatchers, feed, stockUp } = services;
   const clock = stack.use(services.clock);
+  const isOpen = config.auth === "loopback";
+  if (!isOpen) ensureFirstKey(services.keys, config.dataDir, log);
+  const gate = new Gate({ keys: services.keys, isOpen, app: () => app });
   let isClosing = false;
   const readiness = { ready: false, reason: "starting" } as { ready: boolean; reason?: string };
   const app = createApp({
     ...services,
+    gate,
     readiness: () => readinessOf(readiness, pool),
     isClosing: () => isClosing,
     metrics: metrics.registry,

@@ -6,6 +6,7 @@ import { AliasStore } from "../store/aliases.ts";
 import { ConcurrencyStore } from "../store/concurrency.ts";
 import { IdempotencyKeyStore } from "../store/idempotency-keys.ts";
 import { InvocationStatistics } from "../store/invocation-statistics.ts";
+import { KeyStore } from "../store/keys.ts";
 import { loadKeyFile } from "../store/key-file.ts";
 import { ScheduleStore } from "../store/schedules.ts";
 import { SecretStore } from "../store/secrets.ts";
@@ -31,6 +32,7 @@ import { Images } from "./domain/images.ts";
 import { Invocations } from "./domain/invocations.ts";
 import { Invoker } from "./domain/invoker.ts";
 import { checkLoad } from "./domain/load-check.ts";
+import { Keys } from "./domain/keys/keys.ts";
 import { Logs } from "./domain/logs.ts";
 import { OutputFeed } from "./domain/output-feed.ts";
 import { poolClassOf } from "./domain/pool-class.ts";
@@ -91,6 +93,7 @@ export function createServices(options: ServicesOptions): Services {
     usersOf: (name) => functions.namingSecret(name),
     onChange: (version) => void stocking.reload(version).catch(onError),
   });
+  const keys = new Keys({ store: new KeyStore(database), onError });
   const callbacks = new Callbacks({ secrets, allowPrivate: config.allowPrivateCallbacks });
   const versions = new Versions(records.functions);
   const settings = new Concurrency({
@@ -221,6 +224,7 @@ export function createServices(options: ServicesOptions): Services {
     networks: machine.networks,
     maxSandboxes: config.maxSandboxes,
     maxMemoryBytes: config.maxSandboxMemoryBytes,
+    limitsOf: (keyId) => keys.limitsOf(keyId),
   });
   const commands = new Commands({ sandboxes, store: records.sandboxes });
   const snapshots = new Snapshots({
@@ -264,6 +268,7 @@ export function createServices(options: ServicesOptions): Services {
       maxCodeBytes,
     }),
     secrets,
+    keys,
     images: new Images({
       store: images,
       uploads: tasks,

@@ -4,6 +4,7 @@
  */
 export type ErrorCode =
   | "invalid_argument"
+  | "unauthenticated"
   | "permission_denied"
   | "not_found"
   | "already_exists"

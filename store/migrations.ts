@@ -1,4 +1,5 @@
 import type Sqlite from "better-sqlite3";
+import { keySchema } from "./key-schema.ts";
 import { sandboxSchema } from "./sandbox-schema.ts";
 
 /** One step of the schema. Once released, a step is never changed: a later one corrects it. */
@@ -345,7 +346,7 @@ export const released: readonly Migration[] = [
       ) STRICT;
 
       CREATE INDEX idempotency_keys_by_expiry ON idempotency_keys (expires_at_us);
-      ${sandboxSchema}
+      ${sandboxSchema}${keySchema}
     `,
   },
 ];

@@ -13,6 +13,7 @@ import { imageCommand } from "./commands/image.ts";
 import { initCommand } from "./commands/init.ts";
 import { invocationsCommand } from "./commands/invocations.ts";
 import { invokeCommand } from "./commands/invoke.ts";
+import { keyCommand } from "./commands/key.ts";
 import { logsCommand } from "./commands/logs.ts";
 import { rollbackCommand } from "./commands/rollback.ts";
 import { runCommand } from "./commands/run.ts";
@@ -48,6 +49,7 @@ const program = new Command("runlet")
   .addCommand(eventsCommand())
   .addCommand(deadLettersCommand())
   .addCommand(secretsCommand())
+  .addCommand(keyCommand())
   .addCommand(scheduleCommand())
   .addCommand(sandboxCommand())
   .addCommand(snapshotCommand())

@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { Client } from "../client/client.ts";
+import { apiKeyFor } from "./api-key.ts";
 
 /** What every command that talks to a server has. */
 export interface ServerOptions {
@@ -65,7 +66,7 @@ export function exampleText(examples: readonly string[]): string {
 
 /** A client of the server that was named. @throws ConnectionError if its URL is none. */
 export function clientOf(options: ServerOptions): Client {
-  return new Client({ url: options.url });
+  return new Client({ url: options.url, apiKey: apiKeyFor(options.url) });
 }
 
 /** Reads a number above zero of an option. */
@@ -91,7 +92,7 @@ export function wholeNumber(text: string): number {
 }
 
 /** Reads a size in bytes of an option. */
-function byteCount(text: string): number {
+export function byteCount(text: string): number {
   const [, count, unit = ""] = /^(\d+)(|KiB|MiB|GiB)$/.exec(text) ?? [];
   if (count === undefined)
     throw new InvalidArgumentError("Expected bytes, or a size such as 512MiB.");

@@ -8,6 +8,7 @@ import { ConnectionError } from "../client/errors.ts";
 import { type Config, loadConfig } from "../config.ts";
 import type { Invocation } from "../schema/invocation.ts";
 import { type RunningServer, startServer } from "../server.ts";
+import { firstKeyIn } from "./api-key.ts";
 import { deployment } from "./deployment.ts";
 import { reportError } from "./errors.ts";
 
@@ -16,7 +17,8 @@ const example = fileURLToPath(new URL("example/hello.mjs", import.meta.url));
 /** Shows the whole way once: a server, a function, an answer from a container, the record of it. */
 async function quickstart(config: Config, signal: AbortSignal): Promise<void> {
   await using server = await serverFor(config);
-  const client = new Client({ url: server.url, signal });
+  const apiKey = process.env["RUNLET_API_KEY"] || firstKeyIn(config.dataDir);
+  const client = new Client({ url: server.url, apiKey, signal });
   await reach(client, server, signal);
   const { name, spec } = await deployment({ path: example });
   step("Deploying api/cli/example/hello.mjs");

@@ -5,6 +5,7 @@ import { EventMethods } from "./events.ts";
 import { FunctionMethods } from "./functions.ts";
 import { ImageMethods } from "./images.ts";
 import { InvocationMethods } from "./invocations.ts";
+import { KeyMethods } from "./keys.ts";
 import { joined } from "./methods.ts";
 import { SandboxCommandMethods } from "./sandbox-commands.ts";
 import { SandboxContextMethods } from "./sandbox-contexts.ts";
@@ -26,6 +27,7 @@ export class Client extends joined(
   EventMethods,
   ScheduleMethods,
   SecretMethods,
+  KeyMethods,
   ImageMethods,
   SandboxMethods,
   SandboxCommandMethods,

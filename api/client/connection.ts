@@ -7,6 +7,8 @@ import { send, type SendOptions } from "./send.ts";
 export interface ClientOptions {
   /** Base of the server, such as http://127.0.0.1:7070. */
   url: string;
+  /** The key that each request brings; none for a server that asks for none. */
+  apiKey?: string | undefined;
   /** Ends whatever this client waits for. */
   signal?: AbortSignal | undefined;
 }
@@ -18,11 +20,14 @@ export const quickTimeoutMs = 30_000;
 export class Connection {
   readonly #base: URL;
   readonly #signal: AbortSignal | undefined;
+  readonly #headers: Readonly<Record<string, string>>;
 
   /** @throws ConnectionError if the URL is none. */
   constructor(options: ClientOptions) {
     this.#base = baseOf(options.url);
     this.#signal = options.signal;
+    const { apiKey } = options;
+    this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
   }
 
   /** What a path answers as JSON. */
@@ -54,7 +59,9 @@ export class Connection {
   /** Sends a request and answers once the head of a good answer is there. */
   async send(path: string, options: SendOptions): Promise<Response> {
     const signals = [this.#signal, options.signal].filter((signal) => signal !== undefined);
-    const response = await send(this.url(path), { ...options, signal: AbortSignal.any(signals) });
+    const headers = { ...this.#headers, ...options.headers };
+    const signal = AbortSignal.any(signals);
+    const response = await send(this.url(path), { ...options, headers, signal });
     // A function's own answer has a start kind, and may be of any status and type.
     if (response.ok || response.headers.has("runlet-start")) return response;
     if (!response.headers.get("content-type")?.startsWith("application/problem+json")) {

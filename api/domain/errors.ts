@@ -21,6 +21,18 @@ export class RateLimitError extends RunletError {
   }
 }
 
+/** A request that brings no key that is good for what it asks, and what kind of key would be. */
+export class AccessError extends RunletError {
+  override readonly name = "AccessError";
+  /** What follows the scheme in `WWW-Authenticate`. */
+  readonly challenge: string;
+
+  constructor(code: "unauthenticated" | "permission_denied", message: string, challenge = "") {
+    super(code, message);
+    this.challenge = challenge;
+  }
+}
+
 /** An invocation that did not succeed; the record with `invocationId` holds the same facts and the output. */
 export class InvocationError extends RunletError {
   override readonly name = "InvocationError";

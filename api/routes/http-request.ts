@@ -2,6 +2,7 @@ import { isIPv6 } from "node:net";
 import type { HttpBindings } from "@hono/node-server";
 import type { Call } from "../domain/invoker.ts";
 import { type FunctionReference, referenceIn } from "../domain/function-reference.ts";
+import { hasKey } from "../domain/keys/token.ts";
 import { isFraming } from "./framing.ts";
 
 /** The part of a function URL's path that names the function, and what it names. */
@@ -26,7 +27,8 @@ export function httpRequest(
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = (rawHeaders[at] ?? "").toLowerCase();
     const isOwn = name === "forwarded" || name.startsWith("x-forwarded-");
-    if (!isOwn && !isFraming(name, headers.connection)) kept.push([name, rawHeaders[at + 1] ?? ""]);
+    const value = rawHeaders[at + 1] ?? "";
+    if (!isOwn && !isFraming(name, headers.connection) && !hasKey(value)) kept.push([name, value]);
   }
   if (headers["content-length"] !== undefined) {
     kept.push(["content-length", headers["content-length"]]);

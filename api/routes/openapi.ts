@@ -2,6 +2,8 @@ import { OpenAPIHono, type z } from "@hono/zod-openapi";
 import type { Env } from "hono";
 import packageJson from "../../package.json" with { type: "json" };
 import { problems, validationProblem } from "./problem.ts";
+import { problemAnswers } from "./problem-answers.ts";
+import { accessTo, type Tag } from "./scopes.ts";
 
 /** A router whose requests are checked by their schemas, with problems as answers. */
 export function createRouter<E extends Env = Env>(): OpenAPIHono<E> {
@@ -31,7 +33,7 @@ ${Object.entries(problems)
 `;
 
 /** What the operations are about. */
-const tags = {
+const tags: Readonly<Record<Tag, string>> = {
   functions: "Deployed code: immutable versions, and what they come to",
   aliases: "Names for versions of a function",
   invocations: "Calls of functions, each on record",
@@ -48,11 +50,13 @@ const tags = {
   snapshots: "What was saved of sandboxes, with memory and files, and copies of them",
   images: "Root file systems of containers",
   "function URLs": "HTTP as it comes, to public functions",
+  keys: "What programs prove with that they may ask",
   server: "The server itself",
 };
 
 /** Serves the OpenAPI document of all routes mounted on `app` at /openapi.json. */
 export function describeApi(app: OpenAPIHono): void {
+  describeAccess(app);
   app.doc31("/openapi.json", {
     openapi: "3.1.0",
     info: {
@@ -62,4 +66,22 @@ export function describeApi(app: OpenAPIHono): void {
     },
     tags: Object.entries(tags).map(([name, about]) => ({ name, description: about })),
   });
+}
+
+/** Says of each operation that is not open to anybody which keys are good for it, and how others are refused. */
+function describeAccess({ openAPIRegistry }: OpenAPIHono): void {
+  openAPIRegistry.registerComponent("securitySchemes", "key", {
+    type: "http",
+    scheme: "bearer",
+    description: "A key of this server. The scopes listed are those of which it needs one",
+  });
+  for (const definition of openAPIRegistry.definitions) {
+    if (definition.type !== "route") continue;
+    const { route } = definition;
+    const access = accessTo(route);
+    if (access === "anybody") continue;
+    const refusals = problemAnswers("unauthenticated", "permission_denied", "resource_exhausted");
+    route.responses = { ...refusals, ...route.responses };
+    route.security = [...access, "admin"].map((scope) => ({ key: [scope] }));
+  }
 }

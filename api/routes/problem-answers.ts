@@ -25,6 +25,7 @@ function answerOf(status: number, codes: readonly ErrorCode[]): object {
 /** What a problem of each code may say. */
 const details: Readonly<Record<ErrorCode, string>> = {
   invalid_argument: "Cannot take the request: limit: Too small: expected number to be >=1",
+  unauthenticated: "Cannot take the request: it brings no key. Send one as Authorization: Bearer",
   permission_denied:
     "Cannot call function hello at its URL: it is not public. Deploy it with http.public",
   not_found: "Cannot find function hello: there is none of that name",

@@ -2,6 +2,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { z } from "zod";
 import {
+  AccessError,
   type ErrorCode,
   InvocationError,
   messageOf,
@@ -9,6 +10,7 @@ import {
   RunletError,
 } from "../domain/errors.ts";
 import type { Problem } from "../schema/problem.ts";
+import { noRoute } from "./gate.ts";
 
 /** The HTTP status and title of each code, and what a caller may do. */
 export const problems: Readonly<
@@ -19,10 +21,15 @@ export const problems: Readonly<
     title: "The request is not valid",
     advice: "Correct what the detail names; nothing was changed",
   },
+  unauthenticated: {
+    status: 401,
+    title: "No valid key",
+    advice: "Send a key of this server as `Authorization: Bearer KEY`",
+  },
   permission_denied: {
     status: 403,
     title: "Not allowed",
-    advice: "Ask whoever runs the server or the function to allow it",
+    advice: "Take a key with the scope that the detail names, or have the function made public",
   },
   not_found: {
     status: 404,
@@ -137,8 +144,7 @@ export function validationProblem(error: z.core.$ZodError, context: Context): Re
 
 /** The problem of a path that no route serves. */
 export function routeNotFound(context: Context): Response {
-  const detail = `Cannot find ${context.req.method} ${context.req.path}. See /openapi.json for what there is`;
-  return respond(context, describe({ code: "not_found", detail }));
+  return problemResponse(noRoute(context.req), context);
 }
 
 function factsOf(error: RunletError): Omit<Partial<Problem>, "code"> {
@@ -179,6 +185,11 @@ function describe(
 function headersOf(error: unknown): Record<string, string> {
   if (error instanceof RateLimitError) {
     return { "retry-after": String(Math.ceil(error.retryAfterMs / 1000)) };
+  }
+  if (error instanceof AccessError) {
+    return {
+      "www-authenticate": ['Bearer realm="runlet"', error.challenge].filter(Boolean).join(", "),
+    };
   }
   if (!(error instanceof InvocationError)) return {};
   const { traceId, logTail } = error;

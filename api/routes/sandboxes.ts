@@ -14,6 +14,7 @@ import {
   sandboxStats,
 } from "../schema/sandbox.ts";
 import { type CopySpec, copySpec } from "../schema/snapshot.ts";
+import { callerOf } from "./gate.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 
@@ -157,10 +158,11 @@ export function sandboxRoutes(sandboxes: Sandboxes, snapshots: Snapshots): OpenA
   return createRouter()
     .openapi(create, async (context) => {
       const { snapshot, ...spec } = context.req.valid("json");
+      const keyId = callerOf(context)?.id;
       const opened =
         snapshot === undefined
-          ? await sandboxes.create(spec)
-          : await snapshots.open(snapshot, changesOf(await context.req.json()));
+          ? await sandboxes.create({ ...spec, keyId })
+          : await snapshots.open(snapshot, changesOf(await context.req.json()), keyId);
       return context.json(opened, 201, { location: `/v1/sandboxes/${opened.id}` });
     })
     .openapi(list, (context) => context.json(sandboxes.list(context.req.valid("query")), 200))

@@ -9,6 +9,7 @@ import {
   snapshotPage,
   snapshotSpec,
 } from "../schema/snapshot.ts";
+import { callerOf } from "./gate.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 
@@ -112,7 +113,9 @@ export function sandboxSnapshotRoutes(snapshots: Snapshots): OpenAPIHono {
     })
     .openapi(fork, async (context) => {
       const { id } = context.req.valid("param");
-      return context.json({ items: await snapshots.fork(id, context.req.valid("json")) }, 201);
+      const spec = context.req.valid("json");
+      const items = await snapshots.fork(id, spec, callerOf(context)?.id);
+      return context.json({ items }, 201);
     });
 }
 

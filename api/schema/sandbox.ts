@@ -1,5 +1,6 @@
 import { z } from "@hono/zod-openapi";
 import { environment, momentUs, pageLimit, pageOf, snapshotId } from "./common.ts";
+import { keyId } from "./key.ts";
 import { limits } from "./limits.ts";
 
 export const sandboxId = z.uuid().openapi({
@@ -100,7 +101,8 @@ export const sandboxSpec = z
   });
 
 export type SandboxSpecInput = z.input<typeof sandboxSpec>;
-export type SandboxSpec = z.infer<typeof sandboxSpec>;
+/** With the key that opens it, which no caller says of itself. */
+export type SandboxSpec = z.infer<typeof sandboxSpec> & { keyId?: string | undefined };
 
 export const sandboxState = z.enum(["running", "paused", "ended"]).openapi({
   description: "Ended ones stay on record",
@@ -140,6 +142,7 @@ export const sandbox = z
     idleTimeoutMs: settings.idleTimeoutMs,
     network: network.optional().openapi({ description: "The network that it has, if any" }),
     metadata,
+    keyId: keyId.optional().openapi({ description: "The key that opened it, if any" }),
     start: z.enum(["pooled", "cold", "restored"]).openapi({
       description: "Whether it waited started, had to be started, or goes on from another",
     }),

@@ -53,6 +53,7 @@ export async function startServer(
         RUNLET_STATE_DIR: stateDir,
         RUNLET_IMAGES_DIR: imagesDir,
         RUNLET_PORT: "0",
+        RUNLET_AUTH: "loopback",
         RUNLET_LOG_LEVEL: "info",
         RUNLET_SHUTDOWN_TIMEOUT_MS: "1000",
         RUNLET_QUEUE_LIMIT: "10000",

@@ -11,6 +11,7 @@ import { functionConcurrency } from "../../api/schema/concurrency.ts";
 import { deadLettersOf } from "../../api/schema/event.ts";
 import { executeRequest } from "../../api/schema/execute.ts";
 import { functionSpec } from "../../api/schema/function.ts";
+import { newKey } from "../../api/schema/key.ts";
 import { scheduleSpec } from "../../api/schema/schedule.ts";
 import { secretValue } from "../../api/schema/secret.ts";
 import { mkdirRequest, moveRequest } from "../../api/schema/sandbox-file.ts";
@@ -41,6 +42,7 @@ const requests: Readonly<Record<string, z.ZodType>> = {
   DeadLettersOf: deadLettersOf,
   FunctionConcurrency: functionConcurrency,
   SecretValue: secretValue,
+  NewKey: newKey,
   ScheduleSpec: scheduleSpec,
 };
 

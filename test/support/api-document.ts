@@ -18,6 +18,7 @@ export interface Operation {
   readonly operationId?: string;
   readonly tags?: readonly string[];
   readonly parameters?: readonly Parameter[];
+  readonly security?: readonly { readonly key?: readonly string[] }[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
     Record<string, { readonly content?: Readonly<Record<string, Media>> }>

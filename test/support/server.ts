@@ -49,6 +49,8 @@ export function testEnvironment(directory: string): Record<string, string> {
     RUNLET_STATE_DIR: join(directory, "s"),
     RUNLET_IMAGES_DIR: process.env["RUNLET_TEST_IMAGES"] || sharedImagesDir,
     RUNLET_PORT: "0",
+    // Tests of keys require them.
+    RUNLET_AUTH: "loopback",
     RUNLET_LOG_LEVEL: "silent",
     // What runs is what the test has started; tests of the pool ask for one.
     RUNLET_POOL_FLOOR: "0",

@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { Client } from "../../client/client.ts";
+import { apiKeyFor } from "../api-key.ts";
 import { ConnectionError } from "../../client/errors.ts";
 import { Changes } from "../dev/changes.ts";
 import { jsonReport, type Report, textReport } from "../dev/report.ts";
@@ -53,7 +54,7 @@ async function watchAndPlay(
   let { next } = changes;
   for (let isFirst = true; !signal.aborted; isFirst = false) {
     const over = new AbortController();
-    const client = new Client({ url, signal: over.signal });
+    const client = new Client({ url, apiKey: apiKeyFor(url), signal: over.signal });
     const round = playRound(client, report, options).catch((error: unknown) => {
       if (over.signal.aborted) return;
       if (isFirst && error instanceof ConnectionError) throw error;

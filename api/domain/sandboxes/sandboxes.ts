@@ -6,6 +6,7 @@ import type { AgentStocks } from "../../../runtime/pool/agent-stocks.ts";
 import type { Taken } from "../../../runtime/pool/stock.ts";
 import type { Networks } from "../../../runtime/network/networks.ts";
 import type { SandboxEventRow, SandboxRow, SandboxStore } from "../../../store/sandboxes.ts";
+import type { KeyLimits } from "../../schema/key.ts";
 import type { SandboxEvent, SandboxSpec, SandboxState, SandboxView } from "../../schema/sandbox.ts";
 import { RunletError } from "../errors.ts";
 import { newInvocationId } from "../invocation-id.ts";
@@ -22,6 +23,8 @@ export interface SandboxesOptions {
   maxSandboxes: number;
   /** How much memory the open ones may be allowed together, bytes. */
   maxMemoryBytes: number;
+  /** Of how much those that one key opened may be, beside this. */
+  limitsOf: (keyId: string) => KeyLimits;
 }
 
 /** A sandbox that is not open yet: what it is made of is there. */
@@ -90,24 +93,20 @@ export class Sandboxes {
     }
   }
 
-  /** @throws `resource_exhausted` where the machine has no room for all of these at once. */
-  requireRoom(wanted: readonly Pick<SandboxSpec, "memoryBytes">[]): void {
-    const { maxSandboxes, maxMemoryBytes } = this.#options;
-    const what = wanted.length === 1 ? "a sandbox" : `${wanted.length} sandboxes`;
+  /**
+   * All of them are opened by the same key, if by any.
+   * @throws `resource_exhausted` where the machine, or what the key may have, has no room for all of these at once.
+   */
+  requireRoom(wanted: readonly Pick<SandboxSpec, "memoryBytes" | "keyId">[]): void {
+    const { maxSandboxes, maxMemoryBytes, limitsOf } = this.#options;
     const specs = [...[...this.#opened.values()].map(({ spec }) => spec), ...this.#pending.keys()];
-    if (specs.length + wanted.length > maxSandboxes) {
-      throw new RunletError(
-        "resource_exhausted",
-        `Cannot open ${what}: ${specs.length} are open of ${maxSandboxes} that may be`,
-      );
-    }
-    const promised = sumOf(specs);
-    const memoryBytes = sumOf(wanted);
-    if (promised + memoryBytes <= maxMemoryBytes) return;
-    throw new RunletError(
-      "resource_exhausted",
-      `Cannot open ${what} with ${memoryBytes} bytes of memory: the open ones may use ${promised} of ${maxMemoryBytes}`,
-    );
+    requireRoom(specs, wanted, { maxSandboxes, maxMemoryBytes, whose: "" });
+    const keyId = wanted[0]?.keyId;
+    if (keyId === undefined) return;
+    const { maxSandboxes: most = Infinity, maxSandboxMemoryBytes = Infinity } = limitsOf(keyId);
+    const own = specs.filter((spec) => spec.keyId === keyId);
+    const room = { maxSandboxes: most, maxMemoryBytes: maxSandboxMemoryBytes };
+    requireRoom(own, wanted, { ...room, whose: ` of key ${keyId}` });
   }
 
   /** A sandbox that is open. @throws `not_found`. */
@@ -203,6 +202,36 @@ export class Sandboxes {
     const network = await networks.create({ id, allow: asked.allow, signal });
     return { image, taken: await stocks.start({ image, tmpBytes }, network, signal) };
   }
+}
+
+interface Room {
+  readonly maxSandboxes: number;
+  readonly maxMemoryBytes: number;
+  /** Whose room it is; nothing where it is that of all. */
+  readonly whose: string;
+}
+
+type Sized = readonly Pick<SandboxSpec, "memoryBytes">[];
+
+function requireRoom(
+  open: Sized,
+  wanted: Sized,
+  { maxSandboxes, maxMemoryBytes, whose }: Room,
+): void {
+  const what = wanted.length === 1 ? "a sandbox" : `${wanted.length} sandboxes`;
+  if (open.length + wanted.length > maxSandboxes) {
+    throw new RunletError(
+      "resource_exhausted",
+      `Cannot open ${what}: ${open.length}${whose} are open of ${maxSandboxes} that may be`,
+    );
+  }
+  const promised = sumOf(open);
+  const memoryBytes = sumOf(wanted);
+  if (promised + memoryBytes <= maxMemoryBytes) return;
+  throw new RunletError(
+    "resource_exhausted",
+    `Cannot open ${what} with ${memoryBytes} bytes of memory: the open ones${whose} may use ${promised} of ${maxMemoryBytes}`,
+  );
 }
 
 function newRow(

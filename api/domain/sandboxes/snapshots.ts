@@ -115,7 +115,7 @@ export class Snapshots {
    * Opens a sandbox that goes on from a snapshot.
    * @throws `not_found`, `failed_precondition` where it cannot be used here any more, `resource_exhausted`.
    */
-  async open(id: string, changes: CopySpec): Promise<SandboxView> {
+  async open(id: string, changes: CopySpec, keyId?: string): Promise<SandboxView> {
     const { checkpoints, copies } = this.#options;
     const row = this.#row(id);
     await using _ = checkpoints.read(id);
@@ -131,7 +131,8 @@ export class Snapshots {
         `${what}: runsc ${row.runscRelease} has saved it, and this is ${release}. Take the same one, or save anew`,
       );
     }
-    const spec = { ...copyOf(JSON.parse(row.spec) as SandboxSpec, changes), snapshot: id };
+    const original = JSON.parse(row.spec) as SandboxSpec;
+    const spec = { ...copyOf(original, changes), snapshot: id, keyId };
     const views = await copies.open([spec], async () => checkpoints.path(id));
     return views[0] as SandboxView;
   }
@@ -140,12 +141,19 @@ export class Snapshots {
    * Opens running copies of a sandbox, all or none.
    * @throws as {@link create} and {@link open}.
    */
-  async fork(sandboxId: string, { count, ...changes }: ForkSpec): Promise<SandboxView[]> {
+  async fork(
+    sandboxId: string,
+    { count, ...changes }: ForkSpec,
+    keyId?: string,
+  ): Promise<SandboxView[]> {
     const { sandboxes, checkpoints, copies } = this.#options;
     const sandbox = sandboxes.find(sandboxId);
     const id = newInvocationId();
     const { snapshot: _, ...original } = sandbox.spec;
-    const specs = Array.from({ length: count }, () => copyOf(original, changes));
+    const specs = Array.from({ length: count }, () => ({
+      ...copyOf(original, changes),
+      keyId,
+    }));
     try {
       return await copies.open(specs, async () => {
         await this.#saves.add(async () => await this.#save(sandbox, id));

@@ -32,6 +32,17 @@ const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 const story: Record<keyof Client, () => unknown> = {
   setSecret: async () => await client.setSecret("password", "correct horse"),
   secrets: async () => await client.secrets({ limit: 1, after: "a" }),
+  createKey: async () => {
+    const limits = { maxSandboxes: 1, requestRate: { perSecond: 5, burst: 10 } };
+    await client.createKey({ name: "ci", scopes: ["deploy"], expiresInMs: 60_000, limits });
+    await client.createKey({ name: "app", scopes: ["invoke", "sandbox"] });
+  },
+  keys: async () => {
+    const before = (await client.keys({ limit: 1 })).next;
+    await client.keys({ limit: 1, before });
+  },
+  key: async () => await client.key((await client.keys()).items[0]?.id ?? ""),
+  revokeKey: async () => await client.revokeKey((await client.keys()).items[0]?.id ?? ""),
   deploy: async () => {
     const secrets = { PASSWORD: "password" };
     const http = { public: true, cors: { origins: ["https://example.org"] } };
