@@ -65,7 +65,7 @@ const settings = {
   memoryBytes: limits.memoryBytes.default(512 * 1024 * 1024),
   cpus: limits.cpus,
   pids: limits.pids.default(512),
-  tmpBytes: limits.tmpBytes,
+  tmpBytes: limits.tmpBytes.openapi({ description: "Size of /tmp, and of /dev/shm" }),
 };
 
 /** What a sandbox may connect to besides its own loopback. */

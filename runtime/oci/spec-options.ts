@@ -45,14 +45,20 @@ export function withErofsRoot(file: string, mountPoint: string): SpecOption {
 }
 
 /**
- * Lets an EROFS root be written to; what is written stands in a file of `directory` that has no name there, so
- * that nothing of it outlives the container.
+ * Lets a root be written to; what is written stands in a file of `directory` that has no name there, so that
+ * nothing of it outlives the container.
  */
 export function withWritableRoot(directory: string): SpecOption {
   return (spec) => ({
     ...spec,
     root: { ...spec.root, readonly: false },
-    annotations: { ...spec.annotations, "dev.gvisor.spec.rootfs.overlay": `dir=${directory}` },
+    annotations: {
+      // Who says one of these has to say them all; those of an EROFS root are there.
+      [erofsSource]: spec.root.path,
+      "dev.gvisor.spec.rootfs.type": "bind",
+      ...spec.annotations,
+      "dev.gvisor.spec.rootfs.overlay": `dir=${directory}`,
+    },
   });
 }
 

@@ -31,6 +31,12 @@ for target in sys.argv[1:]:
     print(errno.errorcode.get(link.connect_ex((host, int(port))), "connected"))
 `;
 
+const sharing = `
+from multiprocessing import Pool
+def square(n): return n * n
+with Pool(2) as pool: print(pool.map(square, [1, 2, 3]))
+`;
+
 suite("sandboxes", () => {
   test("one is opened with defaults, found by its metadata, and on record when it has ended", async () => {
     const { id, state, cwd, user } = await client.createSandbox({
@@ -151,6 +157,17 @@ suite("sandboxes", () => {
     assert.equal((await client.runCommand(id, { command: "true" })).exitCode, 0);
     await client.removeSandbox(id);
   });
+
+  for (const image of ["default", "host"]) {
+    test(`in the image ${image} processes of Python share memory, of which there is so much`, async () => {
+      const { id } = await client.createSandbox({ ...small, image, tmpBytes: 8 * mebibyte });
+      const shares = await client.runCommand(id, { args: ["python3", "-c", sharing] });
+      assert.deepEqual([shares.stdout.text, shares.stderr.text], ["[1, 4, 9]\n", ""]);
+      const command = "head -c 16000000 /dev/zero > /dev/shm/full";
+      assert.match((await client.runCommand(id, { command })).stderr.text, /No space left/);
+      await client.removeSandbox(id);
+    });
+  }
 
   test("a full machine says so, by number and by memory", async () => {
     const open = await Promise.all(

@@ -9,7 +9,7 @@ import { RunletError } from "../../errors.ts";
 import type { Image } from "../../image/image.ts";
 import type { Machine } from "../../machine.ts";
 import type { Network } from "../../network/network.ts";
-import { withAgentRights, withWritableRoot } from "../../oci/spec-options.ts";
+import { withAgentRights, withTmpfs, withWritableRoot } from "../../oci/spec-options.ts";
 import { agentArgs, agentEnv } from "../program.ts";
 import type { AgentCall, CallHandlers } from "./agent-call.ts";
 import { AgentFiles } from "./agent-files.ts";
@@ -114,6 +114,8 @@ export class Agent implements AsyncDisposable {
       cwd: "/",
       mounts: [
         withWritableRoot(overlayDirectory),
+        // Semaphores and shared memory of POSIX, as Python's multiprocessing wants them, are files there.
+        withTmpfs("/dev/shm", tmpBytes),
         withAgentRights,
         ...(network === undefined ? [] : [network.inSpec]),
       ],
