@@ -7,6 +7,7 @@ import { ImageMethods } from "./images.ts";
 import { InvocationMethods } from "./invocations.ts";
 import { KeyMethods } from "./keys.ts";
 import { joined } from "./methods.ts";
+import { Sandboxes } from "./sandbox.ts";
 import { SandboxCommandMethods } from "./sandbox-commands.ts";
 import { SandboxContextMethods } from "./sandbox-contexts.ts";
 import { SandboxFileMethods } from "./sandbox-files.ts";
@@ -34,4 +35,9 @@ export class Client extends joined(
   SandboxContextMethods,
   SandboxFileMethods,
   SnapshotMethods,
-) {}
+) {
+  /** Sandboxes as objects, each of which can be told what to do without its id. */
+  get sandboxes(): Sandboxes {
+    return new Sandboxes(this);
+  }
+}

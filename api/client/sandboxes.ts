@@ -23,7 +23,7 @@ export class SandboxMethods extends Methods {
   }
 
   /** A page of sandboxes, open and ended, the newest first. */
-  async sandboxes(query: SandboxQuery = {}): Promise<Page<SandboxView>> {
+  async listSandboxes(query: SandboxQuery = {}): Promise<Page<SandboxView>> {
     return await this.connection.get(pathOf("sandboxes"), query);
   }
 

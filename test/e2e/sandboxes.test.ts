@@ -47,12 +47,12 @@ suite("sandboxes", () => {
       { state, cwd, user },
       { state: "running", cwd: "/home/runlet", user: "runlet" },
     );
-    const found = await client.sandboxes({ state: "running", metadata: "of=test+one" });
+    const found = await client.sandboxes.list({ state: "running", metadata: "of=test+one" });
     assert.deepEqual(
       found.items.map((each) => each.id),
       [id],
     );
-    assert.deepEqual((await client.sandboxes({ metadata: "of=another" })).items, []);
+    assert.deepEqual((await client.sandboxes.list({ metadata: "of=another" })).items, []);
     await client.removeSandbox(id);
     assert.equal((await client.getSandbox(id)).endReason, "deleted");
     const types = (await client.sandboxEvents(id)).items.map(({ type }) => type);

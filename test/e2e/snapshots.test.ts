@@ -197,7 +197,7 @@ suite("copies of sandboxes", () => {
     const { code, detail } = await problemOf(client.createSandbox({ snapshot: id }));
     assert.equal(code, "failed_precondition");
     assert.match(detail, /files are damaged/);
-    assert.equal((await client.sandboxes({ state: "running" })).items.length, 1);
+    assert.equal((await client.sandboxes.list({ state: "running" })).items.length, 1);
     assert.equal(sandboxesOf(server.config.stateDir).length, 1);
     assert.equal(await outputOf(original, "echo here"), "here");
     await client.removeSnapshot(id);

@@ -21,7 +21,9 @@ export async function refused(call: Promise<unknown>): Promise<void> {
 }
 
 /** Each method of a client that is about sandboxes, with all that it can send, in order. */
-export function sandboxStory(client: Client): Record<keyof SandboxClient, () => unknown> {
+export function sandboxStory(
+  client: Client,
+): Record<keyof SandboxClient | "sandboxes", () => unknown> {
   let sandbox = "";
   let inside = "";
   let saved = "";
@@ -34,9 +36,13 @@ export function sandboxStory(client: Client): Record<keyof SandboxClient, () => 
       await refused(client.createSandbox({ image: "nothing" }));
       await refused(client.createSandbox({ user: "nobody-here" }));
     },
-    sandboxes: async () => {
+    listSandboxes: async () => {
       const query = { state: "running", metadata: "session=42", limit: 1 } as const;
-      await client.sandboxes({ ...query, before: "ffffffff-ffff-7fff-bfff-ffffffffffff" });
+      await client.listSandboxes({ ...query, before: "ffffffff-ffff-7fff-bfff-ffffffffffff" });
+    },
+    sandboxes: async () => {
+      const { items } = await client.sandboxes.list({ metadata: "session=42" });
+      assert.deepEqual([items[0]?.id, client.sandboxes.of(sandbox).id], [sandbox, sandbox]);
     },
     getSandbox: async () => {
       await client.getSandbox(sandbox);
