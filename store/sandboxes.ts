@@ -54,6 +54,15 @@ const columns = `id, state, spec, metadata, start, created_at_us AS createdAtUs,
 const commandColumns = `id, sandbox_id AS sandboxId, pid, args, cwd, user, tag, has_terminal AS hasTerminal,
   started_at_us AS startedAtUs, ended_at_us AS endedAtUs, exit_code AS exitCode, signal, reason`;
 
+/** Which commands of a sandbox are asked for. */
+interface CommandsQuery {
+  sandboxId: string;
+  /** Those with a lesser id. */
+  before: string;
+  state: "running" | "ended" | null;
+  limit: number;
+}
+
 /** Sandboxes, their commands and what happened to them. */
 export class SandboxStore {
   readonly #connection: Sqlite.Database;
@@ -65,7 +74,7 @@ export class SandboxStore {
   readonly #endCommand: Sqlite.Statement<[object]>;
   readonly #loseCommands: Sqlite.Statement<[object]>;
   readonly #command: Sqlite.Statement<[string, string], SandboxCommandRow>;
-  readonly #commands: Sqlite.Statement<[string, string, number], SandboxCommandRow>;
+  readonly #commands: Sqlite.Statement<[CommandsQuery], SandboxCommandRow>;
   readonly #note: Sqlite.Statement<[object]>;
   readonly #events: Sqlite.Statement<[string, number, number], SandboxEventRow>;
 
@@ -109,7 +118,8 @@ export class SandboxStore {
       `SELECT ${commandColumns} FROM sandbox_commands WHERE sandbox_id = ? AND id = ?`,
     );
     this.#commands = connection.prepare(
-      `SELECT ${commandColumns} FROM sandbox_commands WHERE sandbox_id = ? AND id < ? ORDER BY id DESC LIMIT ?`,
+      `SELECT ${commandColumns} FROM sandbox_commands WHERE sandbox_id = @sandboxId AND id < @before
+         AND (@state IS NULL OR (ended_at_us IS NULL) = (@state = 'running')) ORDER BY id DESC LIMIT @limit`,
     );
     this.#note = connection.prepare(
       `INSERT INTO sandbox_events (sandbox_id, type, at_us, detail) VALUES (@sandboxId, @type, @atUs, @detail)`,
@@ -163,8 +173,8 @@ export class SandboxStore {
   }
 
   /** The newest first. */
-  commands(sandboxId: string, before: string, limit: number): SandboxCommandRow[] {
-    return this.#commands.all(sandboxId, before, limit);
+  commands(query: CommandsQuery): SandboxCommandRow[] {
+    return this.#commands.all(query);
   }
 
   events(sandboxId: string, after: number, limit: number): SandboxEventRow[] {

@@ -8,6 +8,7 @@ import { deployCommand } from "./commands/deploy.ts";
 import { devCommand } from "./commands/dev.ts";
 import { doctorCommand } from "./commands/doctor.ts";
 import { eventsCommand } from "./commands/events.ts";
+import { execCommand } from "./commands/exec.ts";
 import { functionsCommand } from "./commands/functions.ts";
 import { imageCommand } from "./commands/image.ts";
 import { initCommand } from "./commands/init.ts";
@@ -52,6 +53,7 @@ const program = new Command("runlet")
   .addCommand(keyCommand())
   .addCommand(scheduleCommand())
   .addCommand(sandboxCommand())
+  .addCommand(execCommand())
   .addCommand(snapshotCommand())
   .addCommand(imageCommand())
   .addCommand(doctorCommand())
@@ -60,7 +62,7 @@ const program = new Command("runlet")
     `
 Exit codes:
   0 done; 1 failed or refused; 2 wrong command line; 3 no server.
-  \`run\` has the script's own, 128 + n for signal n, 124 for a timeout, 125 if it could not run.
+  \`run\` and \`exec\` have the program's own, 128 + n for signal n, 124 for a timeout, 125 if it could not run.
 
 With --json, the answer on standard output is JSON, and so is an error on standard error.
 Start: \`runlet serve\`, then \`runlet init hello\` and \`runlet dev hello\`.`,

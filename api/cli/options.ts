@@ -110,7 +110,7 @@ export function metadataEntry(
 }
 
 /** Collects `NAME=value` options into a record; `NAME` alone takes the value from our own environment. */
-function environmentEntry(
+export function environmentEntry(
   text: string,
   previous: Record<string, string> = {},
 ): Record<string, string> {

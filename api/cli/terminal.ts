@@ -1,3 +1,4 @@
+import { StringDecoder } from "node:string_decoder";
 import type { WriteStream } from "node:tty";
 import type { InvocationDetail } from "../schema/invocation.ts";
 import { size } from "./format.ts";
@@ -12,6 +13,17 @@ export function writeOutput(stream: Output, content: string | Uint8Array): void 
     return;
   }
   stream.write(printable(Buffer.from(content as Uint8Array).toString(), stream));
+}
+
+/** Writes what a guest wrote, piece by piece: of a character that comes in two, a terminal can be shown neither. */
+export class OutputWriter {
+  readonly #decoders = { stdout: new StringDecoder(), stderr: new StringDecoder() };
+
+  write(name: "stdout" | "stderr", text: string, encoding: "utf8" | "base64"): void {
+    const stream = process[name];
+    const bytes = Buffer.from(text, encoding);
+    writeOutput(stream, stream.isTTY ? this.#decoders[name].write(bytes) : bytes);
+  }
 }
 
 /** Text as it may go to `stream`: on a terminal without control characters but line breaks, tabs and colours. */

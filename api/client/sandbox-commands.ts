@@ -1,12 +1,13 @@
 import type {
   CommandEvent,
+  CommandQuery,
   CommandResult,
   CommandSpecInput,
   SandboxCommand,
 } from "../schema/sandbox-command.ts";
 import { quickTimeoutMs } from "./connection.ts";
 import { follow, type FollowOptions } from "./follow.ts";
-import { Methods, type Page, type PageBefore } from "./methods.ts";
+import { Methods, type Page } from "./methods.ts";
 import { asJson, pathOf } from "./request.ts";
 
 /** What a client does with the commands of a sandbox. */
@@ -42,7 +43,7 @@ export class SandboxCommandMethods extends Methods {
   }
 
   /** A page of the commands of a sandbox, the newest first. */
-  async commands(sandboxId: string, query: PageBefore = {}): Promise<Page<SandboxCommand>> {
+  async commands(sandboxId: string, query: CommandQuery = {}): Promise<Page<SandboxCommand>> {
     return await this.connection.get(pathOf("sandboxes", sandboxId, "commands"), query);
   }
 

@@ -187,8 +187,8 @@ export function sandboxCommandRoutes(sandboxes: Sandboxes, commands: Commands): 
       return eventStream(new CommandFollower(started, activity, leave));
     })
     .openapi(list, (context) => {
-      const { before, limit } = context.req.valid("query");
-      return context.json(commands.list(context.req.valid("param").id, before, limit), 200);
+      const { id } = context.req.valid("param");
+      return context.json(commands.list(id, context.req.valid("query")), 200);
     })
     .openapi(get, (context) => {
       const { id, commandId: of } = context.req.valid("param");

@@ -121,11 +121,14 @@ export const commandPage = pageOf(sandboxCommand).openapi("SandboxCommandPage", 
 });
 
 export const commandFilter = z.object({
+  state: z.enum(["running", "ended"]).optional().openapi({ description: "Only such commands" }),
   before: commandId
     .optional()
     .openapi({ description: "Those older than this one: the `next` of a page" }),
   limit: pageLimit,
 });
+
+export type CommandQuery = z.input<typeof commandFilter>;
 
 const writtenText = z.string().openapi({ description: "What was written" });
 const encoding = z.enum(["utf8", "base64"]).openapi({

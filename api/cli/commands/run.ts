@@ -1,7 +1,6 @@
 import { Command, Option } from "commander";
 import { basename } from "node:path";
 import { constants } from "node:os";
-import { StringDecoder } from "node:string_decoder";
 import type { Client } from "../../client/client.ts";
 import type { ExecuteRequestInput, ExecuteResult } from "../../schema/execute.ts";
 import { duration } from "../format.ts";
@@ -15,7 +14,7 @@ import {
   withServer,
 } from "../options.ts";
 import { printJson } from "../output.ts";
-import { writeOutput } from "../terminal.ts";
+import { OutputWriter } from "../terminal.ts";
 import { languageOf } from "../language.ts";
 
 type Runtime = ExecuteRequestInput["runtime"];
@@ -103,14 +102,10 @@ async function codeFile(
 
 /** Prints what a script writes as it comes, and answers how it ended. */
 async function printed(events: ReturnType<Client["streamExecute"]>): Promise<ExecuteEnd> {
-  // A character may come in two pieces, of which a terminal can be shown neither.
-  const decoders = { stdout: new StringDecoder(), stderr: new StringDecoder() };
+  const output = new OutputWriter();
   for await (const event of events) {
     if (event.type === "end") return event;
-    if (event.type !== "output") continue;
-    const stream = process[event.stream];
-    const bytes = Buffer.from(event.text, event.encoding);
-    writeOutput(stream, stream.isTTY ? decoders[event.stream].write(bytes) : bytes);
+    if (event.type === "output") output.write(event.stream, event.text, event.encoding);
   }
   throw new Error("Cannot tell how the script ended: the server went away");
 }

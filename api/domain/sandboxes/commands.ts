@@ -20,6 +20,13 @@ export interface StartedCommand {
   readonly ended: Promise<SandboxCommand>;
 }
 
+/** Which commands of a sandbox are listed. */
+interface CommandFilter {
+  before?: string | undefined;
+  state?: "running" | "ended" | undefined;
+  limit: number;
+}
+
 const greatestId = "g";
 const spawnTimeoutMs = 30_000;
 
@@ -138,9 +145,17 @@ export class Commands {
   }
 
   /** The newest first. @throws `not_found`. */
-  list(sandboxId: string, before: string | undefined, limit: number): Page<SandboxCommand> {
+  list(
+    sandboxId: string,
+    { before = greatestId, state, limit }: CommandFilter,
+  ): Page<SandboxCommand> {
     this.#sandboxes.get(sandboxId);
-    const rows = this.#store.commands(sandboxId, before ?? greatestId, limit + 1);
+    const rows = this.#store.commands({
+      sandboxId,
+      before,
+      state: state ?? null,
+      limit: limit + 1,
+    });
     return pageOf(rows, limit, { item: viewOf, cursor: ({ id }) => id });
   }
 

@@ -75,7 +75,7 @@ export function sandboxStory(
     },
     commands: async () => {
       const before = (await client.commands(sandbox, { limit: 1 })).next;
-      await client.commands(sandbox, { limit: 1, before });
+      await client.commands(sandbox, { state: "ended", limit: 1, before });
     },
     command: async () => {
       await client.command(sandbox, inside);

@@ -1,0 +1,69 @@
+import { Command, Option } from "commander";
+import type { SandboxStats, SandboxView } from "../../schema/sandbox.ts";
+import { duration, moment, size } from "../format.ts";
+import { clientOf, metadataEntry, type ServerOptions, withServer } from "../options.ts";
+import { type Columns, printJson, printTable } from "../output.ts";
+import { printPage, queryOf, withPageBefore } from "../page.ts";
+
+interface ListOptions extends ServerOptions {
+  state?: SandboxView["state"];
+  metadata?: Record<string, string>;
+  limit: number;
+  before?: string;
+}
+
+const states: readonly SandboxView["state"][] = ["running", "paused", "ended"];
+
+/** `runlet sandbox ls`. */
+export function listCommand(): Command {
+  const examples = ["runlet sandbox ls --state running -m session=42"];
+  const command = withServer(new Command("ls"), examples)
+    .description("list sandboxes, open and ended, the newest first (also without a subcommand)")
+    .addOption(new Option("--state <state>", "only in this state").choices(states))
+    .option("-m, --metadata <name=value>", "only with this metadata, repeatable", metadataEntry);
+  return withPageBefore(command, "sandbox").action(async (options: ListOptions) => {
+    const { metadata, ...query } = queryOf(options);
+    const page = await clientOf(options).listSandboxes({
+      ...query,
+      ...(metadata && { metadata: new URLSearchParams(metadata).toString() }),
+    });
+    const none = "No such sandboxes. Open one with: runlet sandbox create";
+    printPage(page, options, { columns, none, cursor: "--before" });
+  });
+}
+
+const columns: Columns<SandboxView> = {
+  ID: ({ id }) => id,
+  STATE: ({ state, endReason }) => (endReason === undefined ? state : `${state} (${endReason})`),
+  IMAGE: ({ image }) => image,
+  MEMORY: ({ memoryBytes }) => size(memoryBytes),
+  CREATED: ({ createdAtUs }) => moment(createdAtUs),
+  END: ({ endedAtUs, expiresAtUs }) => moment(endedAtUs ?? expiresAtUs),
+};
+
+/** `runlet sandbox stats`. */
+export function statsCommand(): Command {
+  return withServer(new Command("stats"), ["runlet sandbox stats ID --json"])
+    .description("show what a sandbox uses; with --json also of the last five minutes")
+    .argument("<id>", "the sandbox")
+    .action(async (id: string, options: ServerOptions) => {
+      const stats = await clientOf(options).sandboxStats(id);
+      if (options.json) printJson(stats);
+      else printTable(usage, [stats], "");
+    });
+}
+
+const usage: Columns<SandboxStats> = {
+  CPU: cpuShareOf,
+  "CPU TIME": ({ now }) => duration(now.cpuUs),
+  MEMORY: ({ now }) => size(now.memoryBytes),
+  PIDS: ({ now }) => String(now.pids),
+};
+
+/** Of one processor, since the last sample. */
+function cpuShareOf({ now, series }: SandboxStats): string {
+  const last = series.findLast(({ atUs }) => atUs < now.atUs);
+  if (last === undefined) return "-";
+  const share = (now.cpuUs - last.cpuUs) / (now.atUs - last.atUs);
+  return `${(share * 100).toFixed(1)} %`;
+}
