@@ -3,6 +3,7 @@ import { Command } from "commander";
 import packageJson from "../../package.json" with { type: "json" };
 import { aliasCommand } from "./commands/alias.ts";
 import { concurrencyCommand } from "./commands/concurrency.ts";
+import { cpCommand } from "./commands/cp.ts";
 import { deadLettersCommand } from "./commands/dead-letters.ts";
 import { deployCommand } from "./commands/deploy.ts";
 import { devCommand } from "./commands/dev.ts";
@@ -54,6 +55,7 @@ const program = new Command("runlet")
   .addCommand(scheduleCommand())
   .addCommand(sandboxCommand())
   .addCommand(execCommand())
+  .addCommand(cpCommand())
   .addCommand(snapshotCommand())
   .addCommand(imageCommand())
   .addCommand(doctorCommand())
