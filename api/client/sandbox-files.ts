@@ -1,5 +1,5 @@
 import type { FileChange, FileEntry, FileListing } from "../schema/sandbox-file.ts";
-import { quickTimeoutMs } from "./connection.ts";
+import { type Connection, quickTimeoutMs } from "./connection.ts";
 import { follow, type FollowOptions } from "./follow.ts";
 import { Methods } from "./methods.ts";
 import { asJson, pathOf, withQuery } from "./request.ts";
@@ -7,6 +7,11 @@ import { asJson, pathOf, withQuery } from "./request.ts";
 /** Whose rights are used; the sandbox's own user if nothing is said. */
 interface As {
   user?: string | undefined;
+}
+
+interface ReadFileOptions extends As {
+  range?: string;
+  signal?: AbortSignal;
 }
 
 export interface WriteFileOptions extends As {
@@ -23,21 +28,16 @@ export class SandboxFileMethods extends Methods {
   async readFile(
     sandboxId: string,
     path: string,
-    options: As & { range?: string; signal?: AbortSignal } = {},
+    options: ReadFileOptions = {},
   ): Promise<ReadableStream<Uint8Array>> {
-    const { user, range, signal } = options;
-    const response = await this.connection.send(filesOf(sandboxId, "", { path, user }), {
-      method: "GET",
-      ...(range !== undefined && { headers: { range } }),
-      signal,
-    });
+    const response = await openFile(this.connection, sandboxId, path, options);
     return response.body ?? new Blob([]).stream();
   }
 
   /** The text of a file. */
   async readText(sandboxId: string, path: string, options: As = {}): Promise<string> {
-    const body = await this.readFile(sandboxId, path, options);
-    return await this.connection.body(new Response(body).text());
+    const response = await openFile(this.connection, sandboxId, path, options);
+    return await this.connection.body(response.text());
   }
 
   /** Writes a file; it stands there once it is whole. */
@@ -140,6 +140,19 @@ export class SandboxFileMethods extends Methods {
       timeoutMs: quickTimeoutMs,
     });
   }
+}
+
+async function openFile(
+  connection: Connection,
+  sandboxId: string,
+  path: string,
+  { user, range, signal }: ReadFileOptions,
+): Promise<Response> {
+  return await connection.send(filesOf(sandboxId, "", { path, user }), {
+    method: "GET",
+    ...(range !== undefined && { headers: { range } }),
+    signal,
+  });
 }
 
 function filesOf(

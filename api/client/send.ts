@@ -13,6 +13,9 @@ export interface SendOptions {
   timeoutMs?: number;
 }
 
+/** What is known to be no longer is read at once: a stream of it would cost more than its bytes. */
+const smallBodyBytes = 64 * 1024;
+
 /**
  * Sends one request and answers once the head of the response is there, however long that takes: an
  * invocation may run for a quarter of an hour, and `fetch` gives up after five minutes.
@@ -36,7 +39,7 @@ export async function send(url: URL, options: SendOptions): Promise<Response> {
   if (isWhole) request.end(body);
   else pipeline(Readable.from(body), request).catch(reject);
   try {
-    return toResponse(await promise);
+    return await toResponse(await promise);
   } catch (cause) {
     options.signal?.throwIfAborted();
     const fact = deadline?.aborted ? `no answer within ${timeoutMs} ms` : undefined;
@@ -44,7 +47,7 @@ export async function send(url: URL, options: SendOptions): Promise<Response> {
   }
 }
 
-function toResponse(message: IncomingMessage): Response {
+async function toResponse(message: IncomingMessage): Promise<Response> {
   const headers = new Headers();
   for (const [name, values] of Object.entries(message.headersDistinct)) {
     for (const value of values ?? []) headers.append(name, value);
@@ -54,12 +57,15 @@ function toResponse(message: IncomingMessage): Response {
     message.resume();
     return new Response(null, { status, headers });
   }
-  return new Response(Readable.toWeb(message), { status, headers });
+  const isSmall = Number(message.headers["content-length"] ?? Infinity) <= smallBodyBytes;
+  const body = isSmall ? Buffer.concat(await message.toArray()) : Readable.toWeb(message);
+  return new Response(body, { status, headers });
 }
 
 function explain(url: URL, cause: unknown, late: string | undefined): string {
   const code = (cause as NodeJS.ErrnoException).code ?? "";
-  const fact = late ?? facts[code] ?? (cause instanceof Error ? cause.message : String(cause));
+  const said = cause instanceof Error ? cause.message : String(cause);
+  const fact = late ?? facts[code] ?? (code === "ECONNRESET" ? "it ended early" : said);
   return late === undefined && code in facts
     ? `Cannot reach Runlet at ${url.origin}: ${fact}. Start it with \`runlet serve\`, or name another with --url or RUNLET_URL`
     : `Cannot get an answer from Runlet at ${url.origin}: ${fact}. The server's log may say why`;

@@ -26,6 +26,17 @@ export function sentBytes(
   );
 }
 
+/** All bytes of a short file. */
+export async function wholeOf(
+  bytes: ReadableStream<Uint8Array>,
+  busy: Disposable,
+): Promise<Uint8Array<ArrayBuffer>> {
+  using _busy = busy;
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
 /** How much of a body that nobody wants any more is read all the same, so that its sender gets to the answer. */
 const maxPassedOverBytes = 64 * 1024 * 1024;
 

@@ -16,8 +16,10 @@ import { RunletError } from "../domain/errors.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import type { NodeEnv } from "./respond.ts";
-import { passOver, sentBytes } from "./sandbox-bytes.ts";
+import { passOver, sentBytes, wholeOf } from "./sandbox-bytes.ts";
 
+/** What is no longer goes as one piece: a stream of it would cost more than its bytes. */
+const smallFileBytes = 64 * 1024;
 const params = z.object({ id: sandboxId });
 const tags = ["sandbox files"];
 const problems = problemAnswers(
@@ -147,7 +149,10 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
         "last-modified": new Date(file.modifiedAtMs).toUTCString(),
       };
       if (range) headers["content-range"] = `bytes ${range.start}-${end - 1}/${file.sizeBytes}`;
-      const body = sentBytes(file.body, context.env, busy);
+      const body =
+        end - (range?.start ?? 0) <= smallFileBytes
+          ? await wholeOf(file.body, busy)
+          : sentBytes(file.body, context.env, busy);
       return new Response(body, { status: range ? 206 : 200, headers });
     })
     .openapi(write, async (context) => {

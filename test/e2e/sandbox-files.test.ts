@@ -31,6 +31,17 @@ suite("files of a sandbox", () => {
     );
   });
 
+  test("a file of any size about that which goes as one piece is read as it was written", async () => {
+    for (const sizeBytes of [0, 1, 65_536, 65_537]) {
+      const content = randomBytes(sizeBytes);
+      await client.writeFile(id, "sized", content);
+      const answer = await server.fetch(`/v1/sandboxes/${id}/files?path=sized`);
+      assert.equal(answer.headers.get("content-length"), String(sizeBytes));
+      assert.deepEqual(Buffer.from(await answer.arrayBuffer()), content);
+      assert.deepEqual(await bytesOf(client.readFile(id, "sized")), content);
+    }
+  });
+
   const ranges: [string, string][] = [
     ["bytes=0-1", "01"],
     ["bytes=3-", "3456789"],
