@@ -33,9 +33,18 @@ export function asJson(
 
 /** A path with what of the query is given. */
 export function withQuery(path: string, query: Query): string {
-  const search = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined) search.set(name, String(value));
-  }
-  return search.size === 0 ? path : `${path}?${search.toString()}`;
+  const given = Object.entries(query).filter(([, value]) => value !== undefined);
+  const search = given.map(([name, value]) => `${encoded(name)}=${encoded(String(value))}`);
+  return search.length === 0 ? path : `${path}?${search.join("&")}`;
+}
+
+/** A byte of a file's name that is no UTF-8 is a lone surrogate in listings, and goes as that byte. */
+function encoded(text: string): string {
+  const parts = text.split(/([\udc80-\udcff])/u);
+  const escapes = parts.map((part, at) =>
+    at % 2 === 0
+      ? encodeURIComponent(part.toWellFormed())
+      : `%${(part.charCodeAt(0) - 0xdc00).toString(16)}`,
+  );
+  return escapes.join("");
 }

@@ -5,6 +5,7 @@ import type { Sandboxes } from "../domain/sandboxes/sandboxes.ts";
 import { sandboxId } from "../schema/sandbox.ts";
 import { fileChange, fileQuery, unpackedFiles, watchQuery } from "../schema/sandbox-file.ts";
 import { eventStream } from "./event-stream.ts";
+import { exactPath } from "./exact-path.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import type { NodeEnv } from "./respond.ts";
@@ -56,7 +57,7 @@ export function sandboxDirectoryRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEn
   return createRouter<NodeEnv>()
     .openapi(pack, async (context) => {
       const sandbox = sandboxes.find(context.req.valid("param").id);
-      const { path, user } = context.req.valid("query");
+      const { path, user } = exactPath(context.req.url, context.req.valid("query"));
       const archive = sandbox.tools.pack(path, { user });
       // A directory that cannot be read is told before the head of the answer.
       const first = await archive.next();
@@ -70,7 +71,7 @@ export function sandboxDirectoryRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEn
     })
     .openapi(unpack, async (context) => {
       const sandbox = sandboxes.find(context.req.valid("param").id);
-      const { path, user } = context.req.valid("query");
+      const { path, user } = exactPath(context.req.url, context.req.valid("query"));
       using _busy = sandbox.activity.begin();
       const { incoming }: { incoming: IncomingMessage } = context.env;
       const content = incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
@@ -87,7 +88,7 @@ export function sandboxDirectoryRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEn
     })
     .openapi(watch, async (context) => {
       const sandbox = sandboxes.find(context.req.valid("param").id);
-      const { path, ...options } = context.req.valid("query");
+      const { path, ...options } = exactPath(context.req.url, context.req.valid("query"));
       return eventStream(await FileWatch.begin(sandbox, path, options));
     });
 }

@@ -13,6 +13,7 @@ import {
   writtenFile,
 } from "../schema/sandbox-file.ts";
 import { RunletError } from "../domain/errors.ts";
+import { exactPath } from "./exact-path.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import type { NodeEnv } from "./respond.ts";
@@ -127,7 +128,7 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
   return createRouter<NodeEnv>()
     .openapi(read, async (context) => {
       const sandbox = sandboxes.find(context.req.valid("param").id);
-      const { path, user } = context.req.valid("query");
+      const { path, user } = exactPath(context.req.url, context.req.valid("query"));
       const { files } = sandbox.use();
       const asked = context.req.valid("header").range;
       const range =
@@ -157,7 +158,7 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
     })
     .openapi(write, async (context) => {
       const sandbox = sandboxes.find(context.req.valid("param").id);
-      const { path, user, mode, parents } = context.req.valid("query");
+      const { path, user, mode, parents } = exactPath(context.req.url, context.req.valid("query"));
       using _busy = sandbox.activity.begin();
       const { incoming } = context.env;
       const content = incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
@@ -171,17 +172,17 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
       }
     })
     .openapi(remove, async (context) => {
-      const { path, ...options } = context.req.valid("query");
+      const { path, ...options } = exactPath(context.req.url, context.req.valid("query"));
       await sandboxes.find(context.req.valid("param").id).use().files.remove(path, options);
       return context.body(null, 204);
     })
     .openapi(stat, async (context) => {
-      const { path, user } = context.req.valid("query");
+      const { path, user } = exactPath(context.req.url, context.req.valid("query"));
       const { files } = sandboxes.find(context.req.valid("param").id).use();
       return context.json(await files.stat(path, { user }), 200);
     })
     .openapi(list, async (context) => {
-      const { path, ...options } = context.req.valid("query");
+      const { path, ...options } = exactPath(context.req.url, context.req.valid("query"));
       const { files } = sandboxes.find(context.req.valid("param").id).use();
       return context.json(await files.list(path, options), 200);
     })

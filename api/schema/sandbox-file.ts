@@ -15,7 +15,8 @@ const example = {
 export const fileEntry = z
   .object({
     path: z.string().openapi({
-      description: "Bytes of a name that are no UTF-8 are lone surrogates, \\udc80 to \\udcff",
+      description:
+        "Bytes of a name that are no UTF-8 are lone surrogates, \\udc80 to \\udcff; in the query of a request they are themselves, %80 to %FF",
     }),
     kind: z
       .enum(["file", "directory", "link", "fifo", "socket", "device", "other"])

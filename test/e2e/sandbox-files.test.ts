@@ -95,6 +95,29 @@ suite("files of a sandbox", () => {
     await client.removeFile(id, "odd", { recursive: true });
   });
 
+  test("names that are no UTF-8 are listed byte for byte, and name what they are listed for", async () => {
+    const script =
+      "import os; os.makedirs(b'raw/\\xff'); open(b'raw/a\\xe2\\x82b', 'w').write('x'); open('raw/a\ufffdb', 'w')";
+    await client.runCommand(id, { args: ["python3", "-c", script] });
+    const names = async (path: string): Promise<string[]> =>
+      (await client.listFiles(id, path)).entries.map((entry) => entry.path);
+    const odd = "raw/a\udce2\udc82b";
+    const all = ["a\udce2\udc82b", "a\ufffdb", "\udcff"];
+    assert.deepEqual(await names("raw"), all);
+    assert.equal((await client.statFile(id, odd)).sizeBytes, 1);
+    assert.equal(await client.readText(id, odd), "x");
+    const archive = await bytesOf(client.packDirectory(id, "raw"));
+    assert.ok(archive.includes(Buffer.from([0x61, 0xe2, 0x82, 0x62, 0x00])));
+    await client.unpackDirectory(id, "again", archive);
+    assert.deepEqual(await names("again"), all);
+    await client.moveFile(id, odd, `${odd}2`);
+    await client.removeFile(id, `${odd}2`);
+    assert.deepEqual(await names("raw"), all.slice(1));
+    await client.removeFile(id, "raw", { recursive: true });
+    const nul = await server.fetch(`/v1/sandboxes/${id}/files?path=%00%FF`);
+    assert.equal(nul.status, 400);
+  });
+
   test("a link is shown as a link, and leads nowhere but inside", async () => {
     await client.runCommand(id, {
       command: "ln -s /etc/hostname out; ln -s ../../../../../etc/passwd up",
