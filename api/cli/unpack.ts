@@ -8,6 +8,8 @@ export type OnLeftOut = (path: string, reason: string) => void;
 
 /** They are kept in memory until all else stands. */
 const maxLinks = 100_000;
+/** An archive is filled up to a whole number of blocks; what comes beyond that is not read. */
+const maxPaddingBytes = 1024 * 1024;
 const types = new Set(["File", "OldFile", "ContiguousFile", "Directory", "Link", "SymbolicLink"]);
 
 /**
@@ -35,6 +37,8 @@ export async function unpackInto(
     cwd: root,
     strict: true,
     preserveOwner: false,
+    // Nobody compresses it but whoever wants it to burst here.
+    maxDecompressionRatio: 1,
     filter: (path, entry) => take(path, entry as ReadEntry),
   });
   try {
@@ -50,16 +54,24 @@ export async function unpackInto(
 
 async function feed(unpack: Unpack, archive: AsyncIterable<Uint8Array>): Promise<void> {
   const over = Promise.withResolvers<void>();
-  let hasFailed = false;
+  let [hasFailed, hasEnded, isEmpty] = [false, false, true];
   over.promise.catch(() => {
     hasFailed = true;
   });
   unpack.on("error", over.reject).on("end", over.resolve);
+  unpack.on("entry", () => (isEmpty = false)).on("ignoredEntry", () => (isEmpty = false));
+  unpack.on("eof", () => (hasEnded = true));
+  let paddingBytes = 0;
   for await (const chunk of archive) {
-    const isReady = unpack.write(Buffer.from(chunk));
-    if (!isReady) await Promise.race([once(unpack, "drain"), over.promise]);
-    if (hasFailed) break;
+    // What follows its end would be kept in memory.
+    if (hasEnded) paddingBytes += chunk.byteLength;
+    else if (!unpack.write(Buffer.from(chunk))) {
+      await Promise.race([once(unpack, "drain"), over.promise]);
+    }
+    if (hasFailed || paddingBytes > maxPaddingBytes) break;
   }
+  // One of nothing is taken for a damaged one.
+  if (hasEnded && isEmpty) return;
   unpack.end();
   await over.promise;
 }

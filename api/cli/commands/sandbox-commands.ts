@@ -32,7 +32,7 @@ const columns: Columns<SandboxCommand> = {
   PID: ({ pid }) => String(pid),
   STARTED: ({ startedAtUs }) => moment(startedAtUs),
   STATE: endOfCommand,
-  TAG: ({ tag = "-" }) => tag,
+  TAG: ({ tag = "-" }) => shortened(tag),
   COMMAND: ({ args }) => shortened(args.join(" ")),
 };
 

@@ -46,6 +46,13 @@ test("what a directory holds goes in and out", async () => {
   assert.equal(await readlink(dir.file("out/link")), "a/b");
 });
 
+test("an empty directory goes in and out", async () => {
+  await mkdir(dir.file("empty"));
+  assert.equal((await cp("empty", `${id}:empty`)).exitCode, 0);
+  assert.equal((await cp(`${id}:empty`, "nothing-in-it")).stderr, "");
+  assert.deepEqual(await readdir(dir.file("nothing-in-it")), []);
+});
+
 test("a tar that somebody inside has forged writes nothing outside, and what is left out is told", async () => {
   const archive = tarOf(
     { path: "../escape", text: "x" },

@@ -12,7 +12,7 @@ import {
 import { join, relative } from "node:path";
 import { test } from "node:test";
 import { unpackInto } from "../../../api/cli/unpack.ts";
-import { tarOf, type TarEntry } from "../../support/tar.ts";
+import { tarGzOf, tarOf, type TarEntry } from "../../support/tar.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
 /** What came of an archive that was unpacked into `in/` beside a file that it must not touch. */
@@ -150,6 +150,23 @@ test("an archive that is cut short, or is none, is refused", async () => {
   for (const bytes of [whole.subarray(0, 1200), Buffer.alloc(4096, "junk")]) {
     assert.match((await outcomeOf(bytes)).error ?? "", /^Cannot unpack into .*\/in: TAR_/);
   }
+});
+
+test("an archive of nothing is unpacked, and one that would burst is refused", async () => {
+  assert.deepEqual(await outcomeOf(tarOf()), { found: {}, leftOut: [], error: undefined });
+  const bomb = tarGzOf({ path: "bomb", text: "0".repeat(10_000_000) });
+  const { error } = await outcomeOf(bomb);
+  assert.match(error ?? "", /^Cannot unpack into .*\/in: .*decompression ratio/i);
+});
+
+test("what never ends behind the end of an archive is not waited for", async () => {
+  await using dir = await tempDir();
+  const endless = (async function* () {
+    yield tarOf(file);
+    for (;;) yield Buffer.alloc(65_536);
+  })();
+  await unpackInto(dir.path, endless, assert.fail);
+  assert.deepEqual(await readdir(dir.path), ["after"]);
 });
 
 test("what cannot be written is told", async () => {
