@@ -159,10 +159,14 @@ suite("sandboxes", () => {
   });
 
   for (const image of ["default", "host"]) {
-    test(`in the image ${image} processes of Python share memory, of which there is so much`, async () => {
+    test(`in the image ${image} and in copies processes of Python share memory, of which there is so much`, async () => {
       const { id } = await client.createSandbox({ ...small, image, tmpBytes: 8 * mebibyte });
       const shares = await client.runCommand(id, { args: ["python3", "-c", sharing] });
       assert.deepEqual([shares.stdout.text, shares.stderr.text], ["[1, 4, 9]\n", ""]);
+      const [copy] = await client.forkSandbox(id);
+      const again = await client.runCommand(copy?.id ?? "", { args: ["python3", "-c", sharing] });
+      assert.deepEqual([again.stdout.text, again.stderr.text], ["[1, 4, 9]\n", ""]);
+      await client.removeSandbox(copy?.id ?? "");
       const command = "head -c 16000000 /dev/zero > /dev/shm/full";
       assert.match((await client.runCommand(id, { command })).stderr.text, /No space left/);
       await client.removeSandbox(id);
