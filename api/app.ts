@@ -5,6 +5,7 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { eventTooLarge } from "./domain/body-stream.ts";
 import type { DeadLetters } from "./domain/events/dead-letters.ts";
+import { RateLimitError } from "./domain/errors.ts";
 import type { Events } from "./domain/events/events.ts";
 import type { Aliases } from "./domain/aliases.ts";
 import type { Concurrency } from "./domain/concurrency.ts";
@@ -18,6 +19,8 @@ import type { Keys } from "./domain/keys/keys.ts";
 import type { Secrets } from "./domain/secrets.ts";
 import type { Commands } from "./domain/sandboxes/commands.ts";
 import type { Contexts } from "./domain/sandboxes/contexts.ts";
+import type { SandboxEvents } from "./domain/sandboxes/events.ts";
+import type { Webhooks } from "./domain/webhooks/webhooks.ts";
 import type { Sandboxes } from "./domain/sandboxes/sandboxes.ts";
 import type { Snapshots } from "./domain/sandboxes/snapshots.ts";
 import type { Schedules } from "./domain/schedules/schedules.ts";
@@ -40,14 +43,19 @@ import { imageRoutes } from "./routes/images.ts";
 import { invocationRoutes } from "./routes/invocations.ts";
 import { invokeRoutes } from "./routes/invoke.ts";
 import { docsRoutes } from "./routes/docs.ts";
+import { mcpRoutes } from "./routes/mcp.ts";
 import { describeApi } from "./routes/openapi.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
 import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
+import { sandboxEventRoutes } from "./routes/sandbox-events.ts";
+import { webhookRoutes } from "./routes/webhooks.ts";
 import { sandboxCommandRoutes } from "./routes/sandbox-commands.ts";
 import { sandboxContextRoutes } from "./routes/sandbox-contexts.ts";
 import { sandboxDirectoryRoutes } from "./routes/sandbox-directories.ts";
 import { sandboxFileRoutes } from "./routes/sandbox-files.ts";
+import { sandboxPortRoutes } from "./routes/sandbox-ports.ts";
+import { sandboxTerminalRoutes } from "./routes/sandbox-terminals.ts";
 import { sandboxRoutes } from "./routes/sandboxes.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { sandboxSnapshotRoutes, snapshotRoutes } from "./routes/snapshots.ts";
@@ -72,6 +80,8 @@ export interface AppServices {
   keys: Keys;
   schedules: Schedules;
   sandboxes: Sandboxes;
+  sandboxEvents: SandboxEvents;
+  webhooks: Webhooks;
   contexts: Contexts;
   commands: Commands;
   snapshots: Snapshots;
@@ -84,11 +94,15 @@ export interface AppOptions extends AppServices {
   /** Whether the server is about to end. */
   isClosing: () => boolean;
   metrics: Registry;
+  /** Told why a request was turned away with 429: its caller comes too often, or there is no room. */
+  onThrottled: (reason: "rate" | "capacity") => void;
   log: Logger;
   maxEventBytes: number;
   /** Bound of a request's body that its function reads as it comes. */
   maxStreamedRequestBytes: number;
   maxCodeBytes: number;
+  /** Where this server answers, for what speaks to it as a client does. */
+  url: () => string;
 }
 
 /** What is asked of a sandbox, and a piece of input for it. Files stream, and have no bound here. */
@@ -135,17 +149,31 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/v1/images", imageRoutes(options.images));
   app.route("/v1/secrets", secretRoutes(options.secrets));
   app.use("/v1/keys", limitBody(65_536));
+  app.use("/v1/webhooks/*", limitBody(65_536));
   app.route("/v1/keys", keyRoutes(options.keys));
   app.route("/v1/schedules", scheduleRoutes(options.schedules));
   app.route("/v1/sandboxes", sandboxDirectoryRoutes(options.sandboxes));
   app.route("/v1/sandboxes", sandboxFileRoutes(options.sandboxes));
+  app.route("/v1/sandboxes", sandboxPortRoutes(options));
   app.use("/v1/sandboxes/*", limitBody(maxCommandBytes));
   app.route("/v1/sandboxes", sandboxRoutes(options.sandboxes, options.snapshots));
+  app.route("/v1", sandboxEventRoutes(options.sandboxEvents));
+  app.route("/v1/webhooks", webhookRoutes(options.webhooks));
   app.route("/v1/sandboxes", sandboxSnapshotRoutes(options.snapshots));
   app.route("/v1/snapshots", snapshotRoutes(options.snapshots));
   app.route("/v1/sandboxes", sandboxCommandRoutes(options.sandboxes, options.commands));
+  app.route("/v1/sandboxes", sandboxTerminalRoutes(options.sandboxes, options.commands));
   app.route("/v1/sandboxes", sandboxContextRoutes(options.contexts));
   app.route("/", healthRoutes(options.readiness, options.metrics));
+  app.use("/mcp", limitBody(maxCommandBytes));
+  app.route(
+    "/",
+    mcpRoutes(async (request, apiKey) => {
+      // Few servers are spoken to so, and none has to wait for it at its start.
+      const { answerMcp } = await import("./mcp/http.ts");
+      return await answerMcp(request, { url: options.url(), apiKey });
+    }),
+  );
   app.route("/docs", docsRoutes());
   describeApi(app);
   app.notFound(routeNotFound);
@@ -153,6 +181,9 @@ export function createApp(options: AppOptions): OpenAPIHono {
     const response = problemResponse(error, context);
     const { method, path } = context.req;
     const facts = { method, path, status: response.status, keyId: callerOf(context)?.id };
+    if (response.status === 429) {
+      options.onThrottled(error instanceof RateLimitError ? "rate" : "capacity");
+    }
     if (response.status === 500) log.error({ ...facts, error: logText(error) }, "request failed");
     return response;
   });

@@ -3,16 +3,17 @@ import { availableParallelism, tmpdir, totalmem, userInfo } from "node:os";
 import { join, resolve } from "node:path";
 import { accessSync, constants } from "node:fs";
 import { z } from "zod";
-import { RunletError } from "../runtime/errors.ts";
 import { dataDirectoryOf } from "./schema/data-directory.ts";
 import { isLoopback } from "./schema/loopback.ts";
+import { type Flags, gatherSettings, keyOf, refuse, type Setting } from "./settings.ts";
 
 const mebibyte = 1024 * 1024;
-const count = z.coerce.number().int().min(1);
+const count = whole(1);
 
 const environment = z.object({
+  RUNLET_CONFIG: z.string().optional(),
   RUNLET_HOST: z.string().min(1).default("127.0.0.1"),
-  RUNLET_PORT: z.coerce.number().int().min(0).max(65_535).default(7070),
+  RUNLET_PORT: whole(0, 65_535).default(7070),
   RUNLET_AUTH: z.enum(["required", "loopback"]).default("required"),
   RUNLET_DATA_DIR: z.string().min(1).optional(),
   RUNLET_STATE_DIR: z.string().min(1).optional(),
@@ -20,12 +21,13 @@ const environment = z.object({
   RUNLET_SECRET_KEY_FILE: z.string().min(1).optional(),
   RUNLET_RUNSC: z.string().min(1).default("runsc"),
   RUNLET_PLATFORM: z.enum(["systrap", "kvm", "ptrace"]).optional(),
-  RUNLET_POOL_FLOOR: z.coerce.number().int().min(0).default(2),
-  RUNLET_POOL_MAX: z.coerce.number().int().min(0).default(defaultPoolMax()),
+  RUNLET_POOL_FLOOR: whole(0).default(2),
+  RUNLET_POOL_MAX: whole(0).default(defaultPoolMax()),
   RUNLET_POOL_MAX_AGE_MS: count.default(600_000),
   RUNLET_MAX_STARTS: count.default(2 * availableParallelism()),
+  RUNLET_MAX_CONNECTIONS: count.default(4096),
   RUNLET_MAX_CONCURRENCY: count.default(Math.max(4, availableParallelism() * 2)),
-  RUNLET_QUEUE_LIMIT: z.coerce.number().int().min(0).default(1000),
+  RUNLET_QUEUE_LIMIT: whole(0).default(1000),
   RUNLET_QUEUE_TIMEOUT_MS: count.default(30_000),
   RUNLET_MAX_EVENT_BYTES: count.default(6 * mebibyte),
   RUNLET_MAX_ASYNC_EVENT_BYTES: count.default(mebibyte),
@@ -44,20 +46,23 @@ const environment = z.object({
     }),
   RUNLET_NPM_REGISTRY: z.url({ protocol: /^https?$/ }).optional(),
   RUNLET_PIP_INDEX_URL: z.url({ protocol: /^https?$/ }).optional(),
-  RUNLET_BUILD_TIMEOUT_MS: count.max(900_000).default(240_000),
-  RUNLET_BUILD_MEMORY_BYTES: count.min(128 * mebibyte).default(1024 * mebibyte),
-  RUNLET_BUILD_MAX_BYTES: count.max(60 * mebibyte).default(60 * mebibyte),
+  RUNLET_BUILD_TIMEOUT_MS: whole(1, 900_000).default(240_000),
+  RUNLET_BUILD_MEMORY_BYTES: whole(128 * mebibyte).default(1024 * mebibyte),
+  RUNLET_BUILD_MAX_BYTES: whole(1, 60 * mebibyte).default(60 * mebibyte),
   RUNLET_NETWORK_RANGE: z.cidrv4().optional(),
   RUNLET_DNS_SERVERS: z
     .string()
     .transform((text) => text.split(",").map((server) => server.trim()))
     .pipe(z.array(z.union([z.ipv4(), z.ipv6()])))
     .optional(),
-  RUNLET_SANDBOX_STOCK: z.coerce.number().int().min(0).default(0),
+  RUNLET_SANDBOX_STOCK: whole(0).default(0),
   RUNLET_MAX_SANDBOXES: count.default(100),
   RUNLET_MAX_SANDBOX_MEMORY_BYTES: count.default(Math.floor(totalmem() * 0.75)),
   RUNLET_MAX_SNAPSHOTS: count.default(100),
   RUNLET_MAX_SNAPSHOT_BYTES: count.default(10 * 1024 * mebibyte),
+  RUNLET_MAX_RECORD_AGE_MS: count.default(30 * 86_400_000),
+  RUNLET_MAX_RECORD_BYTES: whole(mebibyte).default(10 * 1024 * mebibyte),
+  RUNLET_SHUTDOWN_DELAY_MS: whole(0).default(0),
   RUNLET_SHUTDOWN_TIMEOUT_MS: count.default(10_000),
   RUNLET_LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
@@ -86,6 +91,8 @@ export interface Config {
   readonly poolMaxAgeMs: number;
   /** Containers that may be starting at once. */
   readonly maxStarts: number;
+  /** Connections that may be open at once; one more is closed at once. */
+  readonly maxConnections: number;
   readonly maxConcurrency: number;
   readonly queueLimit: number;
   readonly queueTimeoutMs: number;
@@ -116,6 +123,12 @@ export interface Config {
   readonly maxSnapshots: number;
   /** What snapshots may take on the disk together. */
   readonly maxSnapshotBytes: number;
+  /** How long invocations and sandboxes that have ended stay on record. */
+  readonly maxRecordAgeMs: number;
+  /** How much the record may hold before the oldest invocations go. */
+  readonly maxRecordBytes: number;
+  /** How long a server that is to end goes on taking requests while it says that it is not ready. */
+  readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
   readonly logLevel: string;
 }
@@ -131,21 +144,73 @@ export interface BuildConfig {
   readonly maxBytes: number;
 }
 
-/** Reads the configuration from an environment. @throws `invalid_argument` naming each wrong variable. */
-export function loadConfig(env: NodeJS.ProcessEnv): Config {
-  const set = Object.fromEntries(Object.entries(env).filter(([, text]) => text !== ""));
-  const parsed = environment.safeParse(set);
+/** The variables that a server reads. */
+export const settingVariables: readonly string[] = Object.keys(environment.shape);
+
+/** A setting as it holds, for people to read: nothing secret is in it. */
+export interface EffectiveSetting {
+  /** Its key in a file. */
+  readonly key: string;
+  readonly variable: string;
+  readonly value: unknown;
+  readonly source: Setting["source"] | "default";
+  /** Where it stands, unless it is the default. */
+  readonly place?: string;
+}
+
+/**
+ * Reads the configuration: flags go before the environment, and that before the file that `RUNLET_CONFIG` names.
+ * @throws `invalid_argument` naming each wrong setting with its place.
+ */
+export function loadConfig(env: NodeJS.ProcessEnv, flags: Flags = {}): Config {
+  const { values, settings } = readSettings(env, flags);
+  return configOf(values, { ...env, RUNLET_DATA_DIR: settings.get("RUNLET_DATA_DIR")?.text });
+}
+
+/** Each setting as it holds, and where it comes from. @throws as {@link loadConfig} does. */
+export function effectiveSettings(env: NodeJS.ProcessEnv, flags: Flags = {}): EffectiveSetting[] {
+  const { values, settings } = readSettings(env, flags);
+  const { dataDir, stateDir, imagesDir, secretKeyFile } = loadConfig(env, flags);
+  const derived: Readonly<Record<string, unknown>> = {
+    RUNLET_DATA_DIR: dataDir,
+    RUNLET_STATE_DIR: stateDir,
+    RUNLET_IMAGES_DIR: imagesDir,
+    RUNLET_SECRET_KEY_FILE: secretKeyFile,
+  };
+  return settingVariables.map((variable): EffectiveSetting => {
+    const value = derived[variable] ?? values[variable as keyof typeof values] ?? null;
+    const set = settings.get(variable);
+    const setting = { key: keyOf(variable), variable, value: withoutPassword(value) };
+    if (set === undefined) return { ...setting, source: "default" };
+    return { ...setting, source: set.source, place: set.place };
+  });
+}
+
+type Values = z.infer<typeof environment>;
+
+function readSettings(
+  env: NodeJS.ProcessEnv,
+  flags: Flags,
+): { values: Values; settings: ReadonlyMap<string, Setting> } {
+  const settings = gatherSettings(settingVariables, env, flags);
+  const place = (variable: string): string => settings.get(variable)?.place ?? variable;
+  const texts = Object.fromEntries([...settings].map(([variable, { text }]) => [variable, text]));
+  const parsed = environment.safeParse(texts);
   if (!parsed.success) {
-    const issues = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`);
-    throw new RunletError("invalid_argument", `Cannot use the configuration: ${issues.join("; ")}`);
-  }
-  const values = parsed.data;
-  if (values.RUNLET_AUTH === "loopback" && !isLoopback(values.RUNLET_HOST)) {
-    throw new RunletError(
-      "invalid_argument",
-      `Cannot use the configuration: RUNLET_AUTH: loopback is for loopback addresses, and RUNLET_HOST is ${values.RUNLET_HOST}. Leave RUNLET_AUTH away: then keys are required`,
+    throw refuse(
+      parsed.error.issues.map((issue) => `${place(String(issue.path[0]))}: ${issue.message}`),
     );
   }
+  const { RUNLET_AUTH: auth, RUNLET_HOST: host } = parsed.data;
+  if (auth === "loopback" && !isLoopback(host)) {
+    throw refuse([
+      `${place("RUNLET_AUTH")}: loopback is for loopback addresses, and ${place("RUNLET_HOST")} is ${host}. Leave ${place("RUNLET_AUTH")} away: then keys are required`,
+    ]);
+  }
+  return { values: parsed.data, settings };
+}
+
+function configOf(values: Values, env: NodeJS.ProcessEnv): Config {
   const dataDir = dataDirectoryOf(env);
   return Object.freeze({
     host: values.RUNLET_HOST,
@@ -161,6 +226,7 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     poolMax: values.RUNLET_POOL_MAX,
     poolMaxAgeMs: values.RUNLET_POOL_MAX_AGE_MS,
     maxStarts: values.RUNLET_MAX_STARTS,
+    maxConnections: values.RUNLET_MAX_CONNECTIONS,
     maxConcurrency: values.RUNLET_MAX_CONCURRENCY,
     queueLimit: values.RUNLET_QUEUE_LIMIT,
     queueTimeoutMs: values.RUNLET_QUEUE_TIMEOUT_MS,
@@ -177,12 +243,15 @@ export function loadConfig(env: NodeJS.ProcessEnv): Config {
     maxSandboxMemoryBytes: values.RUNLET_MAX_SANDBOX_MEMORY_BYTES,
     maxSnapshots: values.RUNLET_MAX_SNAPSHOTS,
     maxSnapshotBytes: values.RUNLET_MAX_SNAPSHOT_BYTES,
+    maxRecordAgeMs: values.RUNLET_MAX_RECORD_AGE_MS,
+    maxRecordBytes: values.RUNLET_MAX_RECORD_BYTES,
+    shutdownDelayMs: values.RUNLET_SHUTDOWN_DELAY_MS,
     shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,
     logLevel: values.RUNLET_LOG_LEVEL,
   });
 }
 
-function buildConfig(values: z.infer<typeof environment>): BuildConfig {
+function buildConfig(values: Values): BuildConfig {
   const { RUNLET_NPM_REGISTRY: npm, RUNLET_PIP_INDEX_URL: pip } = values;
   return {
     hosts: values.RUNLET_BUILD_HOSTS,
@@ -191,6 +260,23 @@ function buildConfig(values: z.infer<typeof environment>): BuildConfig {
     memoryBytes: values.RUNLET_BUILD_MEMORY_BYTES,
     maxBytes: values.RUNLET_BUILD_MAX_BYTES,
   };
+}
+
+/** A whole number, and what to say of any other. */
+function whole(least: number, most = Number.MAX_SAFE_INTEGER): z.ZodCoercedNumber {
+  const bounds =
+    most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+  const error = `expected a whole number ${bounds}`;
+  return z.coerce.number({ error }).int({ error }).min(least, { error }).max(most, { error });
+}
+
+/** Addresses of registries may hold a name and a password. */
+function withoutPassword(value: unknown): unknown {
+  const url = typeof value === "string" ? URL.parse(value) : null;
+  if (url === null || (url.username === "" && url.password === "")) return value;
+  url.username = "***";
+  url.password = "";
+  return url.href;
 }
 
 /** A tenth of the memory, at what an idle container takes. */

@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { Checkpoints } from "../runtime/container/checkpoints.ts";
@@ -66,6 +66,8 @@ export async function openContainers(
   );
   const images = new ImageStore({ directory: config.imagesDir });
   const tasks = join(config.stateDir, "tasks");
+  // A server that was killed has left there what its containers saw.
+  await rm(tasks, { recursive: true, force: true });
   await mkdir(tasks, { recursive: true, mode: 0o711 });
   const scheduler = new Scheduler({
     concurrency: config.maxConcurrency,

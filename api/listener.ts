@@ -1,10 +1,12 @@
 import { once } from "node:events";
-import type { Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { serve } from "@hono/node-server";
+import type { IncomingMessage, Server } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { getRequestListener, type HttpBindings, serve } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { messageOf, RunletError } from "../runtime/errors.ts";
 import type { Config } from "./config.ts";
+import { UpgradeResponse, wantsUpgrade } from "./routes/upgrade.ts";
 
 /** A socket that is listened on. */
 export interface Listener {
@@ -15,20 +17,37 @@ export interface Listener {
   cut(): void;
 }
 
-/** As long as the longest function: a body may arrive while one runs. Heads have node's own bound. */
+/** As long as the longest function: a body may arrive while one runs. */
 const requestTimeoutMs = 900_000;
+/** A head is a few packets; who sends it byte by byte only means to keep a connection. */
+const headersTimeoutMs = 5_000;
+const lookAtConnectionsMs = 1_000;
 
 /** Listens. @throws `unavailable` where the place is taken or cannot be had. */
 export async function listen(
   app: OpenAPIHono,
-  config: Pick<Config, "host" | "port">,
+  config: Pick<Config, "host" | "port" | "maxConnections">,
 ): Promise<Listener> {
+  const answer = async (request: Request, env: HttpBindings): Promise<Response> => {
+    const response = await app.fetch(request, env);
+    // A route may have answered by itself, or have taken the connection; what becomes of its response on the way
+    // here, as for HEAD, must not be sent.
+    const isAnswered = env.outgoing.headersSent || env.outgoing.socket === null;
+    return isAnswered ? RESPONSE_ALREADY_SENT : response;
+  };
   const server = serve({
-    fetch: app.fetch,
+    fetch: answer as typeof app.fetch,
     hostname: config.host,
     port: config.port,
-    serverOptions: { requestTimeout: requestTimeoutMs },
+    serverOptions: {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: lookAtConnectionsMs,
+      shouldUpgradeCallback: wantsUpgrade,
+    },
   }) as Server;
+  server.maxConnections = config.maxConnections;
+  const upgraded = serveUpgrades(server, getRequestListener(answer as typeof app.fetch));
   try {
     await once(server, "listening");
   } catch (cause) {
@@ -49,8 +68,29 @@ export async function listen(
       server.closeIdleConnections();
       await closed;
     },
-    cut: () => server.closeAllConnections(),
+    cut(): void {
+      server.closeAllConnections();
+      for (const socket of upgraded) socket.destroy();
+    },
   };
+}
+
+/**
+ * Has what wants its connection to become something else answered, too. Answers with these connections, which the
+ * server does not count among its own any more.
+ */
+function serveUpgrades(
+  server: Server,
+  answer: (request: IncomingMessage, response: UpgradeResponse) => Promise<void>,
+): ReadonlySet<Socket> {
+  const upgraded = new Set<Socket>();
+  server.on("upgrade", (request: IncomingMessage, _socket, head: Buffer) => {
+    const { socket } = request;
+    upgraded.add(socket);
+    socket.once("close", () => upgraded.delete(socket));
+    void answer(request, new UpgradeResponse(request, head));
+  });
+  return upgraded;
 }
 
 function isTaken(error: unknown): boolean {

@@ -2,9 +2,12 @@ import { Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { AgentStocks } from "../runtime/pool/agent-stocks.ts";
 import type { Pool } from "../runtime/pool/pool.ts";
 import type { Scheduler } from "../runtime/pool/scheduler.ts";
+import type { RecordWriter } from "../store/batch.ts";
+import type { Database } from "../store/database.ts";
 import type { EventQueue } from "./domain/events/event-queue.ts";
 import { stagesOf } from "./domain/stages.ts";
 import { gaugeEvents } from "./event-metrics.ts";
+import { countRunscFailures, measureStore } from "./host-metrics.ts";
 import type { Invocation } from "./schema/invocation.ts";
 
 /** What a server counts, in Prometheus' words. */
@@ -12,6 +15,10 @@ export interface Metrics {
   readonly registry: Registry;
   /** Counts an invocation that has ended. */
   observe(record: Invocation): void;
+  /** Counts a request that was turned away with 429. */
+  readonly onThrottled: (reason: string) => void;
+  /** Counts an attempt at an event. */
+  readonly onAttempt: (kind: string, outcome: string) => void;
 }
 
 export interface MetricsSources {
@@ -20,6 +27,8 @@ export interface MetricsSources {
   /** Sandboxes that wait to be opened. */
   stocks: AgentStocks;
   scheduler: Scheduler;
+  database: Database;
+  writer: RecordWriter;
   /** How many sandboxes are open. */
   openSandboxes: () => number;
 }
@@ -37,6 +46,20 @@ export function createMetrics(sources: MetricsSources): Metrics {
   gauge(registry, { name: "runlet_sandboxes_open", help: "Sandboxes that are open", read });
   gaugeScheduler(registry, scheduler);
   gaugeEvents(registry, events);
+  measureStore(registry, sources.database, sources.writer);
+  countRunscFailures(registry);
+  const throttled = new Counter({
+    name: "runlet_throttled_total",
+    help: "Requests that were turned away with 429, since their caller came too often or there was no room",
+    labelNames: ["reason"],
+    registers,
+  });
+  const attempts = new Counter({
+    name: "runlet_event_attempts_total",
+    help: "Attempts at events, which are calls of functions or deliveries to URLs, by how they ended",
+    labelNames: ["kind", "outcome"],
+    registers,
+  });
   const invocations = new Counter({
     name: "runlet_invocations_total",
     help: "Invocations that have ended",
@@ -52,6 +75,8 @@ export function createMetrics(sources: MetricsSources): Metrics {
   });
   return {
     registry,
+    onThrottled: (reason) => throttled.inc({ reason }),
+    onAttempt: (kind, outcome) => attempts.inc({ kind, outcome }),
     observe(record) {
       const { kind, runtime, status, start = "none" } = record;
       invocations.inc({ kind, runtime, status, start });

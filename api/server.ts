@@ -1,10 +1,12 @@
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
 import { within } from "../runtime/deadline.ts";
 import { messageOf } from "../runtime/errors.ts";
 import type { ImageStore } from "../runtime/image/image-store.ts";
 import type { Pool } from "../runtime/pool/pool.ts";
 import { createApp } from "./app.ts";
-import { type Config, loadConfig } from "./config.ts";
+import { type Config, loadConfig, settingVariables } from "./config.ts";
 import { openContainers } from "./containers.ts";
 import type { Dispatcher } from "./domain/events/dispatcher.ts";
 import type { Invocations } from "./domain/invocations.ts";
@@ -17,6 +19,18 @@ import { Gate } from "./routes/gate.ts";
 import type { Readiness } from "./routes/health.ts";
 import type { Invocation } from "./schema/invocation.ts";
 import { createServices } from "./services.ts";
+import { unknownVariables } from "./settings.ts";
+
+/** How long what was cancelled at the end may take to end. */
+const lastEndsMs = 15_000;
+
+/** What a server is told from outside. */
+export interface ServerSignals {
+  /** It is not wanted any more, which a start that is under way need not wait for. */
+  readonly stop?: AbortSignal;
+  /** Its end is not to wait for what still runs. */
+  readonly hurry?: AbortSignal;
+}
 
 /** How long answers that are on their way may take after the last invocation has ended. */
 const lastAnswersMs = 2_000;
@@ -30,7 +44,11 @@ export interface RunningServer extends AsyncDisposable {
  * Builds everything and listens: the one place that joins runtime, store and faces.
  * @throws DataDirectoryLockedError if another server has the data directory.
  */
-export async function startServer(config: Config, log: Logger): Promise<RunningServer> {
+export async function startServer(
+  config: Config,
+  log: Logger,
+  { stop, hurry }: ServerSignals = {},
+): Promise<RunningServer> {
   await using stack = new AsyncDisposableStack();
   const records = await openRecords(config, log, stack);
   const containers = await openContainers(config, log, records.snapshots, stack);
@@ -40,12 +58,22 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     pool,
     stocks,
     scheduler,
+    database: records.database,
+    writer: records.writer,
     openSandboxes: () => services.sandboxes.size,
   });
   const onFinished = (record: Invocation): void => metrics.observe(record);
-  const services = createServices({ config, log, records, containers, onFinished });
+  const services = createServices({
+    config,
+    log,
+    records,
+    containers,
+    onFinished,
+    onAttempt: metrics.onAttempt,
+  });
   const { invocations, functions, dispatchers, feed, stockUp } = services;
   const clock = stack.use(services.clock);
+  const retention = stack.use(services.retention);
   const isOpen = config.auth === "loopback";
   if (!isOpen) ensureFirstKey(services.keys, config.dataDir, log);
   const gate = new Gate({ keys: services.keys, isOpen, app: () => app });
@@ -57,35 +85,45 @@ export async function startServer(config: Config, log: Logger): Promise<RunningS
     readiness: () => readinessOf(readiness, pool),
     isClosing: () => isClosing,
     metrics: metrics.registry,
+    onThrottled: metrics.onThrottled,
     log,
     maxEventBytes: config.maxEventBytes,
     maxStreamedRequestBytes: config.maxStreamedRequestBytes,
     maxCodeBytes: config.maxCodeBytes,
+    url: () => listener.url,
   });
 
   const listener = await listen(app, config);
   stack.defer(async () => {
-    isClosing = true;
     readiness.ready = false;
     readiness.reason = "shutting down";
+    // Who sends requests on here is to see that before they are refused.
+    await sleep(config.shutdownDelayMs, undefined, { signal: hurry }).catch(() => undefined);
+    isClosing = true;
     clock.stop();
     const closed = listener.close();
     for (const each of dispatchers) each.stop();
-    await drain({ invocations, dispatchers }, config.shutdownTimeoutMs);
+    await drain({ invocations, dispatchers, log }, config.shutdownTimeoutMs, hurry);
     await services.snapshots.close();
     await services.sandboxes.close();
+    // What became of the sandboxes is told after the next start.
+    await services.relay.close();
+    services.sandboxEvents[Symbol.dispose]();
     feed[Symbol.dispose]();
     await within(closed, "send the last answers", lastAnswersMs).catch(() => listener.cut());
     await closed;
   });
-  await prepareImage(images, log);
+  await prepareImage(images, log, stop);
+  stop?.throwIfAborted();
   for (const name of functions.names()) stockUp(name);
   let recovered = 0;
   for (const each of dispatchers) recovered += await each.start();
   if (recovered > 0) log.warn({ recovered }, "events of an earlier run are due again");
+  services.relay.wake();
   readiness.ready = true;
   delete readiness.reason;
   clock.start();
+  retention.start();
   log.info({ url: listener.url, dataDir: config.dataDir }, "listening");
   const owned = stack.move();
   return { url: listener.url, [Symbol.asyncDispose]: async () => await owned.disposeAsync() };
@@ -101,29 +139,41 @@ function readinessOf(own: Readiness, pool: Pool): Readiness {
 }
 
 /** Lets running invocations end for a while, then cancels what is left. */
-async function drain({ invocations, dispatchers }: Draining, timeoutMs: number): Promise<void> {
+async function drain(
+  { invocations, dispatchers, log }: Draining,
+  timeoutMs: number,
+  hurry: AbortSignal | undefined,
+): Promise<void> {
   const idle = async (): Promise<unknown> =>
     await Promise.all([invocations.idle(), ...dispatchers.map(async (each) => await each.idle())]);
   try {
-    await within(idle(), "let running invocations end", timeoutMs);
+    await within(idle(), "let running invocations end", timeoutMs, hurry);
   } catch {
     const reason = "Invocation was cancelled: the server shuts down";
     invocations.cancelAll(reason);
     for (const each of dispatchers) each.cancelAll(reason);
-    await idle();
+    await within(idle(), "cancel what still runs", lastEndsMs).catch((error: unknown) =>
+      log.error({ error: messageOf(error) }, "invocations are left to the next start"),
+    );
   }
 }
 
 interface Draining {
   readonly invocations: Invocations;
   readonly dispatchers: readonly Dispatcher[];
+  readonly log: Logger;
 }
 
 /** Builds the default image at the first start; without it, functions that name another image still run. */
-async function prepareImage(images: ImageStore, log: Logger): Promise<void> {
+async function prepareImage(
+  images: ImageStore,
+  log: Logger,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   let phase = "";
   try {
     await images.ensureDefault({
+      ...(signal && { signal }),
       onProgress: (progress) => {
         if (progress.phase !== phase) log.info(progress, "building the default image");
         phase = progress.phase;
@@ -134,16 +184,28 @@ async function prepareImage(images: ImageStore, log: Logger): Promise<void> {
   }
 }
 
-/** Runs a server until a signal ends it. */
+/** Runs a server until a signal ends it; a second one hurries that. */
 export async function serveUntilSignal(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
-  const ended = Promise.withResolvers<void>();
+  const unknown = unknownVariables(settingVariables, process.env);
+  if (unknown.length > 0) log.warn({ variables: unknown }, "no setting has these names");
+  const stop = new AbortController();
+  const hurry = new AbortController();
+  const onSignal = (): void => {
+    log.info(stop.signal.aborted ? "hurrying" : "shutting down");
+    (stop.signal.aborted ? hurry : stop).abort();
+  };
   // Not `once`: libraries that clean up at a signal end the process where they see no listener but their own.
-  process.on("SIGTERM", ended.resolve);
-  process.on("SIGINT", ended.resolve);
-  await using _server = await startServer(config, log);
-  await ended.promise;
-  log.info("shutting down");
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+  const signals = { stop: stop.signal, hurry: hurry.signal };
+  try {
+    await using _server = await startServer(config, log, signals);
+    if (!stop.signal.aborted) await once(stop.signal, "abort");
+  } catch (error) {
+    // A start that nobody wants any more has not failed.
+    if (error !== stop.signal.reason) throw error;
+  }
 }
 
 if (import.meta.main) {

@@ -6,6 +6,7 @@ import { AliasStore } from "../store/aliases.ts";
 import { ConcurrencyStore } from "../store/concurrency.ts";
 import { IdempotencyKeyStore } from "../store/idempotency-keys.ts";
 import { InvocationStatistics } from "../store/invocation-statistics.ts";
+import type { EventKind } from "../store/event-row.ts";
 import { KeyStore } from "../store/keys.ts";
 import { loadKeyFile } from "../store/key-file.ts";
 import { ScheduleStore } from "../store/schedules.ts";
@@ -22,7 +23,7 @@ import { DeadLetters } from "./domain/events/dead-letters.ts";
 import { Callbacks } from "./domain/events/delivery/callbacks.ts";
 import { deliver, deliveryConcurrency, deliveryPolicy } from "./domain/events/delivery/deliver.ts";
 import { assertDestinations } from "./domain/events/destinations.ts";
-import { Dispatcher } from "./domain/events/dispatcher.ts";
+import { type AttemptOutcome, Dispatcher } from "./domain/events/dispatcher.ts";
 import { Events } from "./domain/events/events.ts";
 import { followUpsOf } from "./domain/events/follow-ups.ts";
 import { Executor } from "./domain/executor.ts";
@@ -41,6 +42,11 @@ import { handOver } from "./domain/schedules/hand-over.ts";
 import { ScheduleClock } from "./domain/schedules/schedule-clock.ts";
 import { Schedules } from "./domain/schedules/schedules.ts";
 import { Commands } from "./domain/sandboxes/commands.ts";
+import { Retention } from "./domain/retention.ts";
+import { SandboxEvents } from "./domain/sandboxes/events.ts";
+import { WebhookRelay } from "./domain/webhooks/relay.ts";
+import { Webhooks } from "./domain/webhooks/webhooks.ts";
+import { WebhookStore } from "../store/webhooks.ts";
 import { Contexts } from "./domain/sandboxes/contexts.ts";
 import { Copies } from "./domain/sandboxes/copies.ts";
 import { Sandboxes } from "./domain/sandboxes/sandboxes.ts";
@@ -58,6 +64,10 @@ export interface Services extends AppServices {
   readonly dispatchers: readonly Dispatcher[];
   readonly clock: ScheduleClock;
   readonly feed: OutputFeed;
+  /** Removes from the record what is old. */
+  readonly retention: Retention;
+  /** Queues what webhooks are told. */
+  readonly relay: WebhookRelay;
   /** Has the pool hold what a function's calls will need. */
   readonly stockUp: (functionName: string) => void;
 }
@@ -69,11 +79,13 @@ export interface ServicesOptions {
   containers: Containers;
   /** Told of each invocation once it is on record. */
   onFinished: (record: Invocation) => void;
+  /** Told how each attempt at an event ended. */
+  onAttempt: (kind: EventKind, outcome: AttemptOutcome) => void;
 }
 
 /** Joins the domain with what is on record and with the containers; nothing of it has begun yet. */
 export function createServices(options: ServicesOptions): Services {
-  const { config, log, records, containers, onFinished } = options;
+  const { config, log, records, containers, onFinished, onAttempt } = options;
   const { database, writer, code } = records;
   const { machine, pool, images, scheduler, tasks } = containers;
   const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
@@ -88,9 +100,11 @@ export function createServices(options: ServicesOptions): Services {
     onError,
     onFinished,
   });
+  const webhookStore = new WebhookStore(database);
   const secrets = new Secrets({
     store: new SecretStore(database, loadKeyFile(config.secretKeyFile)),
     usersOf: (name) => functions.namingSecret(name),
+    webhooksOf: (name) => webhookStore.namingSecret(name),
     onChange: (version) => void stocking.reload(version).catch(onError),
   });
   const keys = new Keys({ store: new KeyStore(database), onError });
@@ -103,6 +117,11 @@ export function createServices(options: ServicesOptions): Services {
     slots: concurrency,
     onProvisioned: (name) => void stocking.provision(name).catch(onError),
   });
+  if (!settings.hasUnreserved) {
+    const told = { reserved: Object.fromEntries(settings.reserved), slots: concurrency };
+    const why = "functions without a reservation cannot run: no container slot is left to them";
+    log.warn(told, `${why}. Start with a larger RUNLET_MAX_CONCURRENCY, or reserve less`);
+  }
   const stocking = new Stocking({
     pool,
     images,
@@ -113,8 +132,12 @@ export function createServices(options: ServicesOptions): Services {
   const scheduleStore = new ScheduleStore(database);
   const stockUp = (name: string): void =>
     void stocking.follow(name, functions.inUse(name)).catch(onError);
-  const calledBy = (name: string, qualifier: string): string[] =>
-    scheduleStore.naming(name, qualifier).map((schedule) => `schedule ${schedule}`);
+  const namedBy = (target: string): string[] =>
+    records.functions.namingDestination(target, 10).map((other) => `function ${other}`);
+  const calledBy = (name: string, qualifier: string): string[] => [
+    ...scheduleStore.naming(name, qualifier).map((schedule) => `schedule ${schedule}`),
+    ...namedBy(`${name}:${qualifier}`),
+  ];
   const aliases = new Aliases({
     store: new AliasStore(database),
     versions,
@@ -145,7 +168,7 @@ export function createServices(options: ServicesOptions): Services {
             ...scheduleStore
               .list({ functionName: name, limit: 10 })
               .map((schedule) => `schedule ${schedule.name}`),
-            ...records.functions.namingDestination(name, 10).map((other) => `function ${other}`),
+            ...namedBy(name),
           ]
         : calledBy(name, String(version)),
     checkDestinations: (name, { async }) => {
@@ -182,6 +205,7 @@ export function createServices(options: ServicesOptions): Services {
     attempt: async (event, signal) => await deliver(callbacks, event, signal),
     policyOf: () => deliveryPolicy,
     concurrency: () => deliveryConcurrency,
+    onAttempt,
     onError,
   });
   const dispatcher = new Dispatcher({
@@ -196,6 +220,7 @@ export function createServices(options: ServicesOptions): Services {
     policyOf: (name) => dispatchPolicyOf(functions, name, settings.reserved.get(name)),
     concurrency: () => Math.max(1, scheduler.unreserved - 1),
     reserved: () => settings.reserved,
+    onAttempt,
     onError,
   });
   const dispatchers = [dispatcher, deliveries];
@@ -227,6 +252,8 @@ export function createServices(options: ServicesOptions): Services {
     limitsOf: (keyId) => keys.limitsOf(keyId),
   });
   const commands = new Commands({ sandboxes, store: records.sandboxes });
+  const hooked = { store: webhookStore, sandboxes: records.sandboxes, queue: records.events };
+  const onQueued = (): void => deliveries.wake();
   const snapshots = new Snapshots({
     store: records.snapshots,
     checkpoints: containers.checkpoints,
@@ -238,6 +265,17 @@ export function createServices(options: ServicesOptions): Services {
   });
   return {
     sandboxes,
+    sandboxEvents: new SandboxEvents(records.sandboxes, sandboxes),
+    webhooks: new Webhooks({ ...hooked, callbacks }),
+    retention: new Retention({
+      database,
+      invocations: records.invocations,
+      sandboxes: records.sandboxes,
+      maxAgeMs: config.maxRecordAgeMs,
+      maxBytes: config.maxRecordBytes,
+      onError,
+    }),
+    relay: new WebhookRelay({ ...hooked, writer, onQueued, onError }),
     commands,
     contexts: new Contexts(sandboxes),
     snapshots,

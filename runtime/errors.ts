@@ -19,6 +19,7 @@ export type ErrorCode =
   | "function_error"
   | "function_timeout"
   | "delivery_failed"
+  | "port_failed"
   | "runtime_failed"
   | "protocol_violation"
   | "internal";

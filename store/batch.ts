@@ -12,6 +12,8 @@ interface Job {
  * Dispose it before the database; that commits what is still open.
  */
 export class RecordWriter implements Disposable {
+  /** Told how long each commit took, in milliseconds. */
+  onCommit: ((ms: number) => void) | undefined;
   readonly #database: Database;
   readonly #commit: (jobs: readonly Job[]) => (() => void)[];
   readonly #savepoint: (run: () => unknown) => unknown;
@@ -53,7 +55,10 @@ export class RecordWriter implements Disposable {
     if (jobs.length === 0) return;
     this.#jobs = [];
     try {
-      for (const settle of this.#commit(jobs)) settle();
+      const beganAtMs = performance.now();
+      const settled = this.#commit(jobs);
+      this.onCommit?.(performance.now() - beganAtMs);
+      for (const settle of settled) settle();
     } catch (error) {
       for (const job of jobs) job.reject(error);
     }

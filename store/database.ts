@@ -1,10 +1,15 @@
 import Sqlite from "better-sqlite3";
+import { statSync } from "node:fs";
 import { migrate } from "./migrations.ts";
 
 /** The open record. Disposing it closes the file; dispose it after everything that was built on it. */
 export interface Database extends Disposable {
   /** The connection itself, for the classes of this folder only. */
   readonly connection: Sqlite.Database;
+  /** What the file takes on the disk, with the log of its last writes. */
+  sizeBytes(): number;
+  /** What of the file holds something: what was removed leaves room in it that is used again. */
+  usedBytes(): number;
   /** What is wrong with the file, one line a finding; empty if it is sound. Reads the whole file. */
   findDamage(): string[];
 }
@@ -17,6 +22,8 @@ export function openDatabase(path: string): Database {
   const connection = connect(path);
   return {
     connection,
+    sizeBytes: () => sizeOf(path) + sizeOf(`${path}-wal`),
+    usedBytes: () => usedBytes(connection),
     findDamage: () => findDamage(connection),
     [Symbol.dispose]: () => void connection.close(),
   };
@@ -46,6 +53,17 @@ function connect(path: string): Sqlite.Database {
     const fact = error instanceof Error ? error.message : String(error);
     throw new Error(`Cannot open the record ${path}: ${fact}`, { cause: error });
   }
+}
+
+function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function usedBytes(connection: Sqlite.Database): number {
+  const [pages, free, pageBytes] = ["page_count", "freelist_count", "page_size"].map(
+    (name) => connection.pragma(name, { simple: true }) as number,
+  ) as [number, number, number];
+  return (pages - free) * pageBytes;
 }
 
 function findDamage(connection: Sqlite.Database): string[] {

@@ -172,7 +172,7 @@ export class FunctionStore {
     return this.#namingSecret.all({ secret });
   }
 
-  /** The functions whose latest version has a function as a destination of its events, up to `limit`. */
+  /** The functions whose latest version names a function, or `name:qualifier`, as a destination of its events, up to `limit`. */
   namingDestination(name: string, limit: number): string[] {
     return this.#namingDestination.all({ name, limit });
   }

@@ -33,7 +33,7 @@ export const sandboxSchema = `
   CREATE INDEX sandbox_commands_by_sandbox ON sandbox_commands (sandbox_id, id);
 
   CREATE TABLE sandbox_events (
-    seq INTEGER PRIMARY KEY,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
     sandbox_id TEXT NOT NULL REFERENCES sandboxes (id) ON DELETE CASCADE,
     type TEXT NOT NULL,
     at_us INTEGER NOT NULL,
@@ -56,4 +56,13 @@ export const sandboxSchema = `
   ) STRICT, WITHOUT ROWID;
 
   CREATE INDEX snapshots_by_image ON snapshots (image, id);
+
+  CREATE TABLE webhooks (
+    name TEXT PRIMARY KEY,
+    url TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    types TEXT NOT NULL CHECK (json_valid(types)),
+    after_seq INTEGER NOT NULL,
+    created_at_us INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
 `;

@@ -54,6 +54,8 @@ const columns = `id, state, spec, metadata, start, created_at_us AS createdAtUs,
 const commandColumns = `id, sandbox_id AS sandboxId, pid, args, cwd, user, tag, has_terminal AS hasTerminal,
   started_at_us AS startedAtUs, ended_at_us AS endedAtUs, exit_code AS exitCode, signal, reason`;
 
+const eventColumns = "seq, sandbox_id AS sandboxId, type, at_us AS atUs, detail";
+
 /** Which commands of a sandbox are asked for. */
 interface CommandsQuery {
   sandboxId: string;
@@ -76,7 +78,11 @@ export class SandboxStore {
   readonly #command: Sqlite.Statement<[string, string], SandboxCommandRow>;
   readonly #commands: Sqlite.Statement<[CommandsQuery], SandboxCommandRow>;
   readonly #note: Sqlite.Statement<[object]>;
-  readonly #events: Sqlite.Statement<[string, number, number], SandboxEventRow>;
+  readonly #eventsOf: Sqlite.Statement<[string, number, number], SandboxEventRow>;
+  readonly #events: Sqlite.Statement<[number, number], SandboxEventRow>;
+  readonly #lastSeq: Sqlite.Statement<[], number>;
+  readonly #prune: Sqlite.Statement<[number, number]>;
+  readonly #listeners = new Set<() => void>();
 
   constructor({ connection }: Database) {
     this.#connection = connection;
@@ -124,10 +130,26 @@ export class SandboxStore {
     this.#note = connection.prepare(
       `INSERT INTO sandbox_events (sandbox_id, type, at_us, detail) VALUES (@sandboxId, @type, @atUs, @detail)`,
     );
-    this.#events = connection.prepare(
-      `SELECT seq, sandbox_id AS sandboxId, type, at_us AS atUs, detail FROM sandbox_events
-       WHERE sandbox_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    this.#eventsOf = connection.prepare(
+      `SELECT ${eventColumns} FROM sandbox_events WHERE sandbox_id = ? AND seq > ? ORDER BY seq LIMIT ?`,
     );
+    this.#events = connection.prepare(
+      `SELECT ${eventColumns} FROM sandbox_events WHERE seq > ? ORDER BY seq LIMIT ?`,
+    );
+    // Ids are in the order of time, and what ended so long ago was opened before that.
+    this.#prune = connection.prepare(
+      `DELETE FROM sandboxes WHERE id IN (
+         SELECT id FROM sandboxes WHERE state = 'ended' AND ended_at_us < ? ORDER BY id LIMIT ?)`,
+    );
+    this.#lastSeq = connection
+      .prepare<[], number>("SELECT coalesce(max(seq), 0) FROM sandbox_events")
+      .pluck();
+  }
+
+  /** Tells `listener` of each time that events were written; answers what ends that. */
+  onEvents(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
   }
 
   /** Writes a new sandbox with its first event. */
@@ -136,6 +158,7 @@ export class SandboxStore {
       this.#insert.run(row);
       this.#note.run({ sandboxId: row.id, type: "created", atUs: row.createdAtUs, detail: null });
     })();
+    this.#tell();
   }
 
   /** Writes what has become of a sandbox, and the event that led to it. */
@@ -146,6 +169,7 @@ export class SandboxStore {
       if (row.state !== "ended") return;
       this.#loseCommands.run({ sandboxId: row.id, atUs, reason: row.endReason });
     })();
+    this.#tell();
   }
 
   get(id: string): SandboxRow | undefined {
@@ -177,8 +201,20 @@ export class SandboxStore {
     return this.#commands.all(query);
   }
 
-  events(sandboxId: string, after: number, limit: number): SandboxEventRow[] {
-    return this.#events.all(sandboxId, after, limit);
+  /** What has happened to one sandbox or to all, the oldest first, behind an event. */
+  events(sandboxId: string | undefined, after: number, limit: number): SandboxEventRow[] {
+    if (sandboxId === undefined) return this.#events.all(after, limit);
+    return this.#eventsOf.all(sandboxId, after, limit);
+  }
+
+  /** The number of the last event; 0 where there is none. */
+  lastSeq(): number {
+    return this.#lastSeq.get() ?? 0;
+  }
+
+  /** Removes sandboxes that ended before a moment, with their commands and events, up to `limit`; answers how many. */
+  prune(endedBeforeUs: number, limit: number): number {
+    return this.#prune.run(endedBeforeUs, limit).changes;
   }
 
   /** Marks what an earlier run left as lost; answers how many sandboxes that were. */
@@ -192,5 +228,9 @@ export class SandboxStore {
       }
       return rows.length;
     })();
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) listener();
   }
 }

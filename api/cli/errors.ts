@@ -43,7 +43,7 @@ export function exitCodeOf(error: unknown, active: Command): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   const command = error instanceof CommandLineError ? error.command : active;
   // As docker run and timeout(1) have it, so that it is told apart from the script's own.
-  if (command.name() === "run" || command.name() === "exec") return 125;
+  if (["run", "exec", "shell"].includes(command.name())) return 125;
   if (error instanceof CommandLineError) return 2;
   return error instanceof ConnectionError ? 3 : 1;
 }

@@ -8,6 +8,7 @@ import {
   type InvokeAnswer,
   type InvokeAsyncOptions,
   type InvokeOptions,
+  logTailOf,
   postEvent,
   type StreamedAnswer,
 } from "./invoke.ts";
@@ -18,9 +19,9 @@ import { asJson, pathOf, withQuery } from "./request.ts";
 export class CallMethods extends Methods {
   /** Invokes a function and waits for its whole answer. */
   async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
-    const { body, ...head } = await this.invokeStream(name, options);
+    const { body, logTail, ...head } = await this.invokeStream(name, options);
     const whole = await this.connection.body(new Response(body).arrayBuffer());
-    return { ...head, body: new Uint8Array(whole) };
+    return { ...head, body: new Uint8Array(whole), logTail: logTail() };
   }
 
   /** Invokes a function and waits for the beginning of its answer. */
@@ -29,7 +30,8 @@ export class CallMethods extends Methods {
     const response = await postEvent(this.connection, name, options, {
       ...(idempotencyKey !== undefined && { "idempotency-key": `"${idempotencyKey}"` }),
     });
-    return { ...headOf(response), body: response.body ?? new Blob([]).stream() };
+    const body = response.body ?? new Blob([]).stream();
+    return { ...headOf(response), body, logTail: () => logTailOf(response) };
   }
 
   /** Invokes a function with up to 100 events, each by itself; a failure of one is in its place. */

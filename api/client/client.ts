@@ -11,10 +11,13 @@ import { Sandboxes } from "./sandbox.ts";
 import { SandboxCommandMethods } from "./sandbox-commands.ts";
 import { SandboxContextMethods } from "./sandbox-contexts.ts";
 import { SandboxFileMethods } from "./sandbox-files.ts";
+import { SandboxPortMethods } from "./sandbox-ports.ts";
+import { SandboxTerminalMethods } from "./sandbox-terminals.ts";
 import { SandboxMethods } from "./sandboxes.ts";
 import { ScheduleMethods } from "./schedules.ts";
 import { SecretMethods } from "./secrets.ts";
 import { SnapshotMethods } from "./snapshots.ts";
+import { WebhookMethods } from "./webhooks.ts";
 
 export { ApiError } from "./errors.ts";
 
@@ -28,12 +31,15 @@ export class Client extends joined(
   EventMethods,
   ScheduleMethods,
   SecretMethods,
+  WebhookMethods,
   KeyMethods,
   ImageMethods,
   SandboxMethods,
   SandboxCommandMethods,
   SandboxContextMethods,
   SandboxFileMethods,
+  SandboxTerminalMethods,
+  SandboxPortMethods,
   SnapshotMethods,
 ) {
   /** Sandboxes as objects, each of which can be told what to do without its id. */

@@ -2,7 +2,7 @@ import type { Problem } from "../schema/problem.ts";
 import { type ChangeOptions, conditionHeaders } from "./condition.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { baseOf, type Query, withQuery } from "./request.ts";
-import { send, type SendOptions } from "./send.ts";
+import { send, type SendOptions, type ServerResponse } from "./send.ts";
 
 export interface ClientOptions {
   /** Base of the server, such as http://127.0.0.1:7070. */
@@ -20,14 +20,15 @@ export const quickTimeoutMs = 30_000;
 export class Connection {
   readonly #base: URL;
   readonly #signal: AbortSignal | undefined;
-  readonly #headers: Readonly<Record<string, string>>;
+  /** What every request brings. */
+  readonly headers: Readonly<Record<string, string>>;
 
   /** @throws ConnectionError if the URL is none. */
   constructor(options: ClientOptions) {
     this.#base = baseOf(options.url);
     this.#signal = options.signal;
     const { apiKey } = options;
-    this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    this.headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
   }
 
   /** What a path answers as JSON. */
@@ -57,11 +58,15 @@ export class Connection {
   }
 
   /** Sends a request and answers once the head of a good answer is there. */
-  async send(path: string, options: SendOptions): Promise<Response> {
+  async send(path: string, options: SendOptions): Promise<ServerResponse> {
     const signals = [this.#signal, options.signal].filter((signal) => signal !== undefined);
-    const headers = { ...this.#headers, ...options.headers };
+    const headers = { ...this.headers, ...options.headers };
     const signal = AbortSignal.any(signals);
-    const response = await send(this.url(path), { ...options, headers, signal });
+    return await this.checked(await send(this.url(path), { ...options, headers, signal }));
+  }
+
+  /** An answer, if it is a good one. @throws ApiError, ConnectionError. */
+  async checked(response: ServerResponse): Promise<ServerResponse> {
     // A function's own answer has a start kind, and may be of any status and type.
     if (response.ok || response.headers.has("runlet-start")) return response;
     if (!response.headers.get("content-type")?.startsWith("application/problem+json")) {

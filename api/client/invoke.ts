@@ -1,6 +1,7 @@
 import type { Callback } from "../schema/destination.ts";
 import type { Connection } from "./connection.ts";
 import { pathOf, withQuery } from "./request.ts";
+import type { ServerResponse } from "./send.ts";
 
 export interface InvokeOptions {
   event?: string | Uint8Array;
@@ -8,7 +9,7 @@ export interface InvokeOptions {
   contentType?: string;
   /** An alias, a version's number, or `$LATEST`; a name such as `hello:live` has one, too. */
   qualifier?: string | undefined;
-  /** Asks for the end of the output, which comes as the header `runlet-log-tail`, also of a failure. */
+  /** Asks for the end of the output: `logTail` of the answer, and the header `runlet-log-tail` of a failure. */
   log?: "tail" | undefined;
   /** W3C trace context that the invocation is to be part of. */
   traceparent?: string | undefined;
@@ -34,12 +35,16 @@ export interface AnswerHead {
 /** A function's answer. */
 export interface InvokeAnswer extends AnswerHead {
   readonly body: Uint8Array;
+  /** The last 4 KiB that the function wrote on stdout and stderr, where they were asked for. */
+  readonly logTail: Uint8Array | undefined;
 }
 
 /** A function's answer, whose body arrives as the function writes it. */
 export interface StreamedAnswer extends AnswerHead {
   /** Fails where the answer breaks off before its end. */
   readonly body: ReadableStream<Uint8Array>;
+  /** The last 4 KiB that the function wrote on stdout and stderr, where they were asked for; once the body was read. */
+  readonly logTail: () => Uint8Array | undefined;
 }
 
 /** Sends an event to a function, with what else its headers are to say. */
@@ -48,7 +53,7 @@ export async function postEvent(
   name: string,
   options: InvokeOptions,
   more: Record<string, string> = {},
-): Promise<Response> {
+): Promise<ServerResponse> {
   const { event = "{}", contentType = "application/json", qualifier, signal } = options;
   const { log, traceparent } = options;
   const path = withQuery(pathOf("functions", name, "invocations"), { qualifier });
@@ -69,4 +74,10 @@ export function headOf({ status, headers }: Response): AnswerHead {
     status,
     headers,
   };
+}
+
+/** The end of a function's output: it goes with the head of an answer, and of a streamed one with the trailers. */
+export function logTailOf({ headers, trailers }: ServerResponse): Uint8Array | undefined {
+  const tail = headers.get("runlet-log-tail") ?? trailers.get("runlet-log-tail");
+  return tail === null ? undefined : Buffer.from(tail, "base64");
 }

@@ -1,5 +1,6 @@
 import type {
   SandboxChange,
+  SandboxEvent,
   SandboxQuery,
   SandboxSpecInput,
   SandboxStats,
@@ -8,10 +9,13 @@ import type {
 import type { ForkSpecInput, SnapshotSpecInput, SnapshotView } from "../schema/snapshot.ts";
 import { type Bound, bound } from "./bound.ts";
 import { ApiError } from "./errors.ts";
+import type { FollowOptions } from "./follow.ts";
 import type { Page } from "./methods.ts";
 import type { SandboxCommandMethods } from "./sandbox-commands.ts";
 import type { SandboxContextMethods } from "./sandbox-contexts.ts";
 import type { SandboxFileMethods } from "./sandbox-files.ts";
+import type { SandboxPortMethods } from "./sandbox-ports.ts";
+import type { SandboxTerminalMethods } from "./sandbox-terminals.ts";
 import type { SandboxMethods } from "./sandboxes.ts";
 import type { SnapshotMethods } from "./snapshots.ts";
 
@@ -20,6 +24,8 @@ type SandboxClient = SandboxMethods &
   SandboxCommandMethods &
   SandboxFileMethods &
   SandboxContextMethods &
+  SandboxTerminalMethods &
+  SandboxPortMethods &
   SnapshotMethods;
 
 /** The methods of a client that are about a part of one sandbox, by their names there. */
@@ -59,6 +65,10 @@ const contextMethods = {
   remove: "removeContext",
 } as const;
 
+const terminalMethods = { open: "openTerminal", attach: "attachTerminal" } as const;
+
+const portMethods = { fetch: "fetchPort", connect: "connectPort" } as const;
+
 /** One sandbox; disposing it deletes it. */
 export class Sandbox implements AsyncDisposable {
   readonly id: string;
@@ -66,6 +76,9 @@ export class Sandbox implements AsyncDisposable {
   readonly files: Bound<SandboxClient, typeof fileMethods>;
   /** Where cells of code run. */
   readonly contexts: Bound<SandboxClient, typeof contextMethods>;
+  readonly terminal: Bound<SandboxClient, typeof terminalMethods>;
+  /** What servers inside are asked through. */
+  readonly ports: Bound<SandboxClient, typeof portMethods>;
   readonly #client: SandboxClient;
 
   constructor(client: SandboxClient, id: string) {
@@ -74,6 +87,8 @@ export class Sandbox implements AsyncDisposable {
     this.commands = bound(client, id, commandMethods);
     this.files = bound(client, id, fileMethods);
     this.contexts = bound(client, id, contextMethods);
+    this.terminal = bound(client, id, terminalMethods);
+    this.ports = bound(client, id, portMethods);
   }
 
   /** What it is and how it is, open or ended. */
@@ -99,6 +114,13 @@ export class Sandbox implements AsyncDisposable {
   /** What it uses, now and of late. */
   async stats(): Promise<SandboxStats> {
     return await this.#client.sandboxStats(this.id);
+  }
+
+  /** Tells what has happened to it, and what goes on to happen to its end. */
+  events(
+    options: FollowOptions & { after?: number | undefined } = {},
+  ): AsyncGenerator<SandboxEvent> {
+    return this.#client.followSandboxEvents(this.id, options);
   }
 
   /** Saves it with memory, processes and files; it goes on. */

@@ -8,7 +8,8 @@ import type {
 } from "../schema/sandbox.ts";
 import { quickTimeoutMs } from "./connection.ts";
 import { Methods, type Page } from "./methods.ts";
-import { asJson, pathOf } from "./request.ts";
+import { asJson, pathOf, withQuery } from "./request.ts";
+import { follow, type FollowOptions } from "./follow.ts";
 
 /** A start may have to wait for its turn. */
 const createTimeoutMs = 90_000;
@@ -64,5 +65,22 @@ export class SandboxMethods extends Methods {
     query: { after?: number | undefined; limit?: number | undefined } = {},
   ): Promise<Page<SandboxEvent>> {
     return await this.connection.get(pathOf("sandboxes", id, "events"), query);
+  }
+
+  /** What has happened to all sandboxes, the oldest first. */
+  async allSandboxEvents(
+    query: { after?: number | undefined; limit?: number | undefined } = {},
+  ): Promise<Page<SandboxEvent>> {
+    return await this.connection.get(pathOf("sandbox-events"), query);
+  }
+
+  /** Tells what has happened to a sandbox behind an event, and what goes on to happen to its end; or to all of them. */
+  followSandboxEvents(
+    id: string | undefined,
+    { after, ...options }: FollowOptions & { after?: number | undefined } = {},
+  ): AsyncGenerator<SandboxEvent> {
+    const path = id === undefined ? pathOf("sandbox-events") : pathOf("sandboxes", id, "events");
+    const request = { method: "GET", headers: { accept: "text/event-stream" } };
+    return follow(this.connection, withQuery(path, { after }), options, request);
   }
 }

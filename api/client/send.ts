@@ -13,6 +13,20 @@ export interface SendOptions {
   timeoutMs?: number;
 }
 
+/** A response of which the trailers are there once its body was read to its end. */
+export class ServerResponse extends Response {
+  readonly #message: IncomingMessage;
+
+  constructor(message: IncomingMessage, body: ConstructorParameters<typeof Response>[0]) {
+    super(body, { status: message.statusCode ?? 0, headers: headersOf(message.headersDistinct) });
+    this.#message = message;
+  }
+
+  get trailers(): Headers {
+    return headersOf(this.#message.trailersDistinct);
+  }
+}
+
 /** What is known to be no longer is read at once: a stream of it would cost more than its bytes. */
 const smallBodyBytes = 64 * 1024;
 
@@ -21,7 +35,7 @@ const smallBodyBytes = 64 * 1024;
  * invocation may run for a quarter of an hour, and `fetch` gives up after five minutes.
  * @throws ConnectionError, or the reason of `signal`.
  */
-export async function send(url: URL, options: SendOptions): Promise<Response> {
+export async function send(url: URL, options: SendOptions): Promise<ServerResponse> {
   const { method, headers = {}, body = "", timeoutMs } = options;
   options.signal?.throwIfAborted();
   const deadline = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
@@ -43,23 +57,33 @@ export async function send(url: URL, options: SendOptions): Promise<Response> {
   } catch (cause) {
     options.signal?.throwIfAborted();
     const fact = deadline?.aborted ? `no answer within ${timeoutMs} ms` : undefined;
-    throw new ConnectionError(explain(url, cause, fact), { cause });
+    throw explained(url, cause, fact);
   }
 }
 
-async function toResponse(message: IncomingMessage): Promise<Response> {
-  const headers = new Headers();
-  for (const [name, values] of Object.entries(message.headersDistinct)) {
-    for (const value of values ?? []) headers.append(name, value);
-  }
-  const status = message.statusCode ?? 0;
+/** An answer as one of fetch's. */
+export async function toResponse(message: IncomingMessage): Promise<ServerResponse> {
+  const { statusCode: status } = message;
   if (status === 204 || status === 205 || status === 304) {
     message.resume();
-    return new Response(null, { status, headers });
+    return new ServerResponse(message, null);
   }
   const isSmall = Number(message.headers["content-length"] ?? Infinity) <= smallBodyBytes;
   const body = isSmall ? Buffer.concat(await message.toArray()) : Readable.toWeb(message);
-  return new Response(body, { status, headers });
+  return new ServerResponse(message, body);
+}
+
+function headersOf(values: NodeJS.Dict<string[]>): Headers {
+  const headers = new Headers();
+  for (const [name, all = []] of Object.entries(values)) {
+    for (const value of all) headers.append(name, value);
+  }
+  return headers;
+}
+
+/** Why a server could not be reached, or did not answer. */
+export function explained(url: URL, cause: unknown, late?: string): ConnectionError {
+  return new ConnectionError(explain(url, cause, late), { cause });
 }
 
 function explain(url: URL, cause: unknown, late: string | undefined): string {

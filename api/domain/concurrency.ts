@@ -92,6 +92,11 @@ export class Concurrency {
     return this.#reserved;
   }
 
+  /** Whether a slot is left to functions without a reservation, which a server with fewer slots may not have. */
+  get hasUnreserved(): boolean {
+    return this.#reservedSlots() < this.#options.slots;
+  }
+
   /** How many containers are to be kept started for a version that calls are expected of. */
   provisionedOf({ name, config }: StoredVersion): number {
     return this.#known.get(name)?.provisioned ?? config.provisioned;
@@ -106,10 +111,13 @@ export class Concurrency {
     );
   }
 
+  #reservedSlots(): number {
+    return this.#reserved.values().reduce((sum, each) => sum + each, 0);
+  }
+
   #requireSlots(name: string, reserved: number): void {
     const { slots } = this.#options;
-    const all = this.#reserved.values().reduce((sum, each) => sum + each, 0);
-    const others = all - (this.#reserved.get(name) ?? 0);
+    const others = this.#reservedSlots() - (this.#reserved.get(name) ?? 0);
     const kept = Math.max(1, Math.ceil(slots * unreservedShare));
     const most = Math.max(0, slots - kept - others);
     if (reserved <= most) return;

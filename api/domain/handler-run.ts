@@ -18,7 +18,7 @@ import type { Pool, PoolClass, PoolTaken } from "../../runtime/pool/pool.ts";
 import { AnswerStream } from "./answer-stream.ts";
 import { BodyFeed } from "./body-feed.ts";
 import type { BodyStream } from "./body-stream.ts";
-import { RunletError } from "./errors.ts";
+import { isRunletError, RunletError } from "./errors.ts";
 import { failureOfExit, type Outcome } from "./outcome.ts";
 import type { StoredVersion } from "./ports.ts";
 
@@ -150,7 +150,8 @@ class HandlerRun {
       return this.#settled(await this.#loadAndInvoke());
     } catch (error) {
       this.#options.pool.discard(this.#taken.guest);
-      throw error;
+      if (!isRunletError(error, "protocol_violation")) throw error;
+      return { ...this.#facts(), failure: error };
     } finally {
       this.#body?.[Symbol.dispose]();
     }

@@ -94,11 +94,16 @@ export interface StreamedAnswer extends GuestAnswerHead {
     "id" | "functionVersion" | "start" | "traceId" | "queueUs" | "takeUs" | "initUs"
   >;
   readonly stream: AnswerStream;
+  /** The end of its output where that was asked for; whole once the stream has ended. */
+  readonly logTail: LogTail | undefined;
 }
 
 /** One invocation as its run has to know it. */
 interface RunFacts extends RunContext {
-  readonly onStream: ((run: RunContext, begun: BegunAnswer) => void) | undefined;
+  readonly onStream:
+    | ((run: RunContext, begun: BegunAnswer, logTail: LogTail | undefined) => void)
+    | undefined;
+  readonly logTail: LogTail | undefined;
 }
 
 /** Invokes functions, whatever their runtime. */
@@ -139,7 +144,7 @@ export class Invoker {
   async openVersion(version: StoredVersion, request: Call): Promise<Answer | StreamedAnswer> {
     const begun = Promise.withResolvers<Answer | StreamedAnswer>();
     let stream: AnswerStream | undefined;
-    const onStream: RunFacts["onStream"] = ({ id, queueUs }, answer) => {
+    const onStream: RunFacts["onStream"] = ({ id, queueUs }, answer, logTail) => {
       const { start, takeUs, initUs, ...rest } = answer;
       const { traceId = traceIdOf(id) } = request;
       stream = answer.stream;
@@ -147,6 +152,7 @@ export class Invoker {
       begun.resolve({
         ...rest,
         record: { id, functionVersion: version.version, start, traceId, ...times },
+        logTail,
       });
     };
     const settle = async (): Promise<void> => {
@@ -174,7 +180,7 @@ export class Invoker {
     const { runtime, image } = version.config;
     const isRaw = runtime === "command" || request.http !== undefined;
     const contentType = isRaw ? undefined : eventType(request.contentType, request.event);
-    const tail = request.wantsLogTail ? new LogTail() : undefined;
+    const logTail = request.wantsLogTail ? new LogTail() : undefined;
     const finished = await invocations.run(
       {
         kind: "invoke",
@@ -188,8 +194,9 @@ export class Invoker {
         ...request.attempt,
       },
       async (run) => {
-        const watched = tail === undefined ? run : withTail(run, tail);
-        return await this.#run(version, { ...request, contentType }, { ...watched, onStream });
+        const watched = logTail === undefined ? run : withTail(run, logTail);
+        const facts = { ...watched, onStream, logTail };
+        return await this.#run(version, { ...request, contentType }, facts);
       },
       {
         signal: request.signal,
@@ -199,7 +206,7 @@ export class Invoker {
         onRecord: request.onRecord,
       },
     );
-    return answerOf(finished, tail?.toBase64());
+    return answerOf(finished, logTail?.toBase64());
   }
 
   /**
@@ -231,7 +238,7 @@ export class Invoker {
   async #run(
     version: StoredVersion,
     request: Call,
-    { onStream, ...context }: RunFacts,
+    { onStream, logTail, ...context }: RunFacts,
   ): Promise<HandlerOutcome> {
     const { id, signal, onOutput } = context;
     const { machine, pool, images, code, stocking, secrets, maxStreamBytes } = this.#options;
@@ -249,7 +256,7 @@ export class Invoker {
     const task = async (): Promise<GuestTask> => await stocking.task(version);
     const load = async (guest: Guest): Promise<void> => await stocking.load(guest, version);
     const poolClass = await poolClassOf(version.config, images);
-    const onBegun = onStream && ((begun: BegunAnswer): void => onStream(context, begun));
+    const onBegun = onStream && ((begun: BegunAnswer) => onStream(context, begun, logTail));
     const about = { pool, poolClass, version, task, load, onOutput, maxStreamBytes, signal };
     const run = { ...about, onStream: onBegun };
     if (request.body === undefined) return await runHandler(run, event);

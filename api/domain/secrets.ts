@@ -11,6 +11,8 @@ export interface SecretsOptions {
   store: SecretStore;
   /** The versions that name a secret. */
   usersOf: (name: string) => readonly StoredVersion[];
+  /** The webhooks that a secret signs for. */
+  webhooksOf: (name: string) => readonly string[];
   /** Told of each version of which a secret has changed. */
   onChange: (version: StoredVersion) => void;
 }
@@ -36,14 +38,15 @@ export class Secrets {
     return pageOf(rows, limit, { item: (row) => row, cursor: ({ name }) => name });
   }
 
-  /** @throws `failed_precondition` while a function names it, `not_found`. */
+  /** @throws `failed_precondition` while a function or a webhook names it, `not_found`. */
   remove(name: string): void {
-    const { store, usersOf } = this.#options;
-    const [user] = usersOf(name);
-    if (user !== undefined) {
+    const { store, usersOf, webhooksOf } = this.#options;
+    const [user] = usersOf(name).map((each) => `version ${each.version} of function ${each.name}`);
+    const [needing = user] = webhooksOf(name).map((each) => `webhook ${each}`);
+    if (needing !== undefined) {
       throw new RunletError(
         "failed_precondition",
-        `Cannot delete secret ${name}: version ${user.version} of function ${user.name} needs it`,
+        `Cannot delete secret ${name}: ${needing} needs it`,
       );
     }
     if (store.delete(name)) return;

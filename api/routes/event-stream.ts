@@ -1,7 +1,7 @@
 /** Whoever is told of things as they come; disposing it ends that. */
 export interface Followed extends Disposable {
   /** The next, as soon as there is one; undefined once there will be none. */
-  next(): Promise<{ readonly type: string } | undefined>;
+  next(): Promise<{ readonly type: string; readonly seq?: number } | undefined>;
 }
 
 /** Proxies end connections on which nothing comes, often after a minute. */
@@ -23,7 +23,9 @@ export function eventStream(follower: Followed): Response {
       const event = await follower.next();
       if (event !== undefined) {
         const data = JSON.stringify(event);
-        controller.enqueue(encoder.encode(`event: ${event.type}\ndata: ${data}\n\n`));
+        // Whoever reconnects says the last number that it has seen.
+        const id = event.seq === undefined ? "" : `id: ${event.seq}\n`;
+        controller.enqueue(encoder.encode(`${id}event: ${event.type}\ndata: ${data}\n\n`));
         return;
       }
       clearInterval(keepAlive);

@@ -4,23 +4,14 @@ import { InvocationError, RunletError } from "../domain/errors.ts";
 import type { Functions } from "../domain/functions.ts";
 import type { Invoker } from "../domain/invoker.ts";
 import { traceIdOfParent } from "../domain/trace.ts";
+import { anything, describeAnyMethod } from "./any-method.ts";
 import { allowReading, isPreflight, preflightAnswer } from "./cors.ts";
+import { refuseServiceWorker } from "./guest-headers.ts";
 import { functionAddress, httpRequest, networkOf } from "./http-request.ts";
 import { type BodyBounds, bodyOf } from "./request-body.ts";
 import { type NodeEnv, respond } from "./respond.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import { problemResponse } from "./problem.ts";
-
-/** The methods that the OpenAPI document has a word for, though any is taken. */
-export const describedMethods = [
-  "get",
-  "put",
-  "post",
-  "delete",
-  "options",
-  "head",
-  "patch",
-] as const;
 
 export interface FunctionUrlOptions extends BodyBounds {
   functions: Functions;
@@ -36,6 +27,7 @@ export function functionUrlRoutes({
   const router = new OpenAPIHono<NodeEnv>();
   const serve = async (context: Context<NodeEnv>): Promise<Response> => {
     const { raw } = context.req;
+    refuseServiceWorker(context.env.incoming);
     const { name, qualifier, prefix } = functionAddress(raw.url);
     const version = functions.resolve(name, qualifier);
     const { public: isPublic, cors } = version.config.http;
@@ -82,14 +74,6 @@ function withoutInside(error: unknown): unknown {
   return new InvocationError(told, { invocationId, traceId });
 }
 
-/** Methods of which a request has a body. */
-const bodied: readonly string[] = ["put", "post", "patch"];
-
-function anything(example: string): { "*/*": { schema: z.ZodType; example: string } } {
-  return { "*/*": { schema: z.unknown(), example } };
-}
-
-/** A route that takes any method has no definition of its own in OpenAPI: each method stands for itself. */
 function describe(router: OpenAPIHono<NodeEnv>): void {
   const target = z.string().openapi({
     param: { name: "target", in: "path" },
@@ -101,45 +85,31 @@ function describe(router: OpenAPIHono<NodeEnv>): void {
     description: "The path that the function sees",
     example: "users/7",
   });
-  for (const method of describedMethods) {
-    const common = {
-      method,
-      tags: ["function URLs"],
-      summary: "Have a public function answer an HTTP request",
-      description:
-        "`target` is a function's name, with `:` and a version's number after it where it is not the latest. Method, path, query, headers and body go to the function as they come. A body over 64 KiB, or of a length that is not told, reaches a fetch-style handler of node while it is still being sent, and may be answered meanwhile; any other handler gets it as a whole, up to the bound of an event.",
-      responses: {
-        200: { description: "The function's own answer", content: anything("Hello, Ada") },
-        ...problemAnswers(
-          "permission_denied",
-          "not_found",
-          "failed_precondition",
-          "payload_too_large",
-          "resource_exhausted",
-          "cancelled",
-          "runtime_failed",
-          "function_error",
-          "protocol_violation",
-          "unavailable",
-          "function_timeout",
-          "deadline_exceeded",
-        ),
-      },
-    };
-    const body = { body: { content: anything("name=Ada"), required: false } };
-    const request = bodied.includes(method) ? body : {};
-    const registry = router.openAPIRegistry;
-    registry.registerPath({
-      ...common,
-      operationId: `${method}FunctionUrl`,
-      path: "/{target}",
-      request: { ...request, params: z.object({ target }) },
-    });
-    registry.registerPath({
-      ...common,
-      operationId: `${method}FunctionUrlPath`,
-      path: "/{target}/{path}",
-      request: { ...request, params: z.object({ target, path }) },
-    });
-  }
+  describeAnyMethod(router, {
+    tag: "function URLs",
+    summary: "Have a public function answer an HTTP request",
+    description:
+      "`target` is a function's name, with `:` and a version's number after it where it is not the latest. Method, path, query, headers and body go to the function as they come. A body over 64 KiB, or of a length that is not told, reaches a fetch-style handler of node while it is still being sent, and may be answered meanwhile; any other handler gets it as a whole, up to the bound of an event.",
+    responses: {
+      200: { description: "The function's own answer", content: anything("Hello, Ada") },
+      ...problemAnswers(
+        "permission_denied",
+        "not_found",
+        "failed_precondition",
+        "payload_too_large",
+        "resource_exhausted",
+        "cancelled",
+        "runtime_failed",
+        "function_error",
+        "protocol_violation",
+        "unavailable",
+        "function_timeout",
+        "deadline_exceeded",
+      ),
+    },
+    paths: [
+      { path: "/{target}", id: "FunctionUrl", params: z.object({ target }) },
+      { path: "/{target}/{path}", id: "FunctionUrlPath", params: z.object({ target, path }) },
+    ],
+  });
 }

@@ -23,7 +23,8 @@ export const invokeHeaders = [
   {
     name: "Runlet-Log",
     in: "header" as const,
-    description: "tail: the last 4 KiB of stdout and stderr come with the answer",
+    description:
+      "tail: the last 4 KiB of stdout and stderr come with the answer as Runlet-Log-Tail, in base64; with a streamed one as a trailer, which HTTP/1.0 has none of",
     schema: { type: "string" as const, enum: ["none", "tail"] },
   },
   {

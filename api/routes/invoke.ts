@@ -26,7 +26,7 @@ const invoke = createRoute({
   tags: ["invocations"],
   summary: "Invoke a function and wait for its answer, or not",
   description:
-    "The body is the event: JSON, text or bytes, as its content type says. With `Prefer: respond-async` the answer is 202 once the event is durable, and `Runlet-Callback-Url` is told of its end. Else it is the function's own, with its content type and, from a fetch-style handler, its status and headers. A handler that streams is answered as it writes, and where it fails in the middle, the body is broken off; with an idempotency key its answer comes as a whole.",
+    "The body is the event: JSON, text or bytes, as its content type says. With `Prefer: respond-async` the answer is 202 once the event is durable, and `Runlet-Callback-Url` is told of its end. Else it is the function's own, with its content type and, from a fetch-style handler, its status and headers. A handler that streams is answered as it writes, and where it fails in the middle, the body is broken off without a trailer; with an idempotency key its answer comes as a whole.",
   parameters: invokeHeaders,
   request: {
     params: z.object({ name: functionReference }),

@@ -41,6 +41,7 @@ const details: Readonly<Record<ErrorCode, string>> = {
   protocol_violation: "Cannot go on with the function: it sent what is no frame",
   function_error: "Function failed: Error: broken",
   delivery_failed: "Cannot deliver: the answer was 503",
+  port_failed: "Cannot connect to port 8080: nobody listens there (connection refused)",
   unavailable: "Cannot start a container: the server shuts down",
   deadline_exceeded: "Cannot start a container: no answer within 30000 ms",
   function_timeout: "Function timed out after 30000 ms",

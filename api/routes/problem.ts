@@ -92,6 +92,11 @@ export const problems: Readonly<
     title: "A callback did not take what it was told",
     advice: "Have its receiver answer with 2xx within 10 s, and drive the dead letter again",
   },
+  port_failed: {
+    status: 502,
+    title: "The server in the sandbox did not answer",
+    advice: "See that a server listens on that port in the sandbox and speaks what it was asked in",
+  },
   unavailable: {
     status: 503,
     title: "Not available",

@@ -3,6 +3,7 @@ import type { HttpBindings } from "@hono/node-server";
 import type { Context } from "hono";
 import type { Answer, StreamedAnswer } from "../domain/invoker.ts";
 import { isFraming } from "./framing.ts";
+import { isOfOrigin } from "./guest-headers.ts";
 import { serverTiming } from "./server-timing.ts";
 import { streamedBody } from "./streamed-body.ts";
 
@@ -23,9 +24,13 @@ export function respond(answer: Answer | StreamedAnswer, context: Context<NodeEn
     own["runlet-function-version"] = String(record.functionVersion);
   }
   if ("stream" in answer) {
+    const { stream, logTail } = answer;
     // Nobody reads the body of an answer to HEAD.
-    if (context.req.raw.method === "HEAD") answer.stream.leave();
-    const body = streamedBody(answer.stream, context.env);
+    if (context.req.raw.method === "HEAD") stream.leave();
+    // A trailer goes after chunks, which HTTP/1.0 has none of.
+    const trailer = context.env.incoming.httpVersion === "1.0" ? undefined : logTail;
+    if (trailer !== undefined) Object.assign(own, trailerHead);
+    const body = streamedBody(stream, context.env, trailer);
     return new Response(body, { status, headers: merged(answer.headers, own) });
   }
   if (answer.logTail !== undefined) own["runlet-log-tail"] = answer.logTail;
@@ -63,11 +68,17 @@ function merged(
   const headers = new Headers();
   const connection = given.find(([name]) => name.toLowerCase() === "connection")?.[1];
   for (const [name, value] of given) {
-    if (!isFraming(name.toLowerCase(), connection)) headers.append(name, value);
+    const lower = name.toLowerCase();
+    // Cookies are what functions know their callers by.
+    const isOwn = lower === "set-cookie" || !isOfOrigin(lower);
+    if (isOwn && !isFraming(lower, connection)) headers.append(name, value);
   }
   for (const [name, value] of Object.entries(own)) headers.set(name, value);
   return headers;
 }
+
+/** Chunked from the start: what is written within a moment would be sent with its length, and without a trailer. */
+const trailerHead = { trailer: "Runlet-Log-Tail", "transfer-encoding": "chunked" };
 
 function isBodiless(status: number): boolean {
   return status === 204 || status === 205 || status === 304;

@@ -5,8 +5,6 @@ import type { Snapshots } from "../domain/sandboxes/snapshots.ts";
 import {
   sandbox,
   sandboxChange,
-  sandboxEventFilter,
-  sandboxEventPage,
   sandboxFilter,
   sandboxId,
   sandboxPage,
@@ -137,22 +135,6 @@ const stats = createRoute({
   },
 });
 
-const events = createRoute({
-  method: "get",
-  path: "/{id}/events",
-  operationId: "listSandboxEvents",
-  tags,
-  summary: "List what has happened to a sandbox, the oldest first",
-  request: {
-    params,
-    query: sandboxEventFilter,
-  },
-  responses: {
-    200: jsonAnswer(sandboxEventPage, "A page of events"),
-    ...problemAnswers("invalid_argument", "not_found"),
-  },
-});
-
 /** `/v1/sandboxes`: their life. */
 export function sandboxRoutes(sandboxes: Sandboxes, snapshots: Snapshots): OpenAPIHono {
   return createRouter()
@@ -189,11 +171,6 @@ export function sandboxRoutes(sandboxes: Sandboxes, snapshots: Snapshots): OpenA
     .openapi(stats, (context) => {
       const { now, series } = sandboxes.find(context.req.valid("param").id).usage();
       return context.json({ now, series: [...series] }, 200);
-    })
-    .openapi(events, (context) => {
-      const { after, limit } = context.req.valid("query");
-      const page = sandboxes.events(context.req.valid("param").id, after, limit);
-      return context.json(page, 200);
     });
 }
 

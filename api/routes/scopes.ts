@@ -9,6 +9,9 @@ interface TagAccess {
   readonly change: Access;
 }
 
+/** The same whatever the method. */
+const ofSandboxes = ["sandbox"] as const;
+
 /** What each tag of the API is open to; an operation without a row is open to nobody. */
 const byTag = {
   functions: { read: ["invoke", "deploy"], change: ["deploy"] },
@@ -24,7 +27,13 @@ const byTag = {
   "sandbox commands": { read: ["sandbox"], change: ["sandbox"] },
   "sandbox contexts": { read: ["sandbox"], change: ["sandbox"] },
   "sandbox files": { read: ["sandbox"], change: ["sandbox"] },
+  // Which methods change something is known to the server inside alone.
+  "sandbox ports": { read: ofSandboxes, change: ofSandboxes },
   snapshots: { read: ["sandbox"], change: ["sandbox"] },
+  // Each tool asks again, with the scope that it needs.
+  mcp: { read: ["invoke", "sandbox"], change: ["invoke", "sandbox"] },
+  // What happens to everybody's sandboxes goes there.
+  webhooks: { read: [], change: [] },
   images: { read: ["invoke", "deploy", "sandbox"], change: ["deploy"] },
   // Each function says itself who may call it there.
   "function URLs": { read: "anybody", change: "anybody" },

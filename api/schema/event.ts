@@ -42,9 +42,13 @@ export const event = z
     id: eventId,
     kind: z.enum(["invoke", "deliver"]).openapi({
       description:
-        "invoke: it is for the function. deliver: it tells a URL of the end of another one",
+        "invoke: it is for the function. deliver: it tells a URL of the end of another one, or of what became of a sandbox",
     }),
-    functionName,
+    functionName: z.string().openapi({
+      description:
+        "The function that it is for; of a delivery, the one whose event has ended, or `webhook:NAME`",
+      example: "hello",
+    }),
     qualifier: z.string().optional().openapi({
       description: "The alias or the version that the caller named, if any",
     }),
@@ -52,7 +56,7 @@ export const event = z
     bodyBytes: z.number().int().openapi({ description: "Size of the event" }),
     source: z.string().openapi({
       description:
-        "Who handed it in: `api`, `schedule:NAME`, or, for the end of another one, `destination:FUNCTION` or `callback:FUNCTION`",
+        "Who handed it in: `api`, `schedule:NAME`, or, for the end of another one, `destination:FUNCTION` or `callback:FUNCTION`; `sandbox-events` for what webhooks are told",
       example: "api",
     }),
     traceId,

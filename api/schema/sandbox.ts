@@ -25,11 +25,11 @@ export const sandboxPath = z
     example: "notes/today.txt",
   });
 
+const metadataName = /^[\w.-]{1,64}$/;
+const metadataError = { error: "expected letters, digits, . _ -" };
+
 export const metadata = z
-  .record(
-    z.string().regex(/^[\w.-]{1,64}$/, { error: "expected letters, digits, . _ -" }),
-    z.string().max(1024),
-  )
+  .record(z.string().regex(metadataName, metadataError), z.string().max(1024))
   .refine((all) => Object.keys(all).length <= 50, { error: "expected at most 50 entries" })
   .openapi({ description: "Whatever helps to find it again", example: { session: "42" } });
 
@@ -66,6 +66,15 @@ const settings = {
   cpus: limits.cpus,
   pids: limits.pids.default(512),
   tmpBytes: limits.tmpBytes.openapi({ description: "Size of /tmp, and of /dev/shm" }),
+  diskBytes: z
+    .number()
+    .int()
+    .min(16 * 1024 * 1024)
+    .max(1024 ** 4)
+    .default(2 * 1024 ** 3)
+    .openapi({
+      description: "How much may be written outside of these; a sandbox that writes more is ended",
+    }),
 };
 
 /** What a sandbox may connect to besides its own loopback. */
@@ -109,7 +118,7 @@ export const sandboxState = z.enum(["running", "paused", "ended"]).openapi({
 });
 
 export const sandboxEndReason = z
-  .enum(["deleted", "timeout", "idle", "oom", "exited", "lost", "shutdown"])
+  .enum(["deleted", "timeout", "idle", "oom", "disk", "exited", "lost", "shutdown"])
   .openapi({ description: "Why it ended" });
 
 const example = {
@@ -126,6 +135,7 @@ const example = {
   cpus: 1,
   pids: 512,
   tmpBytes: 67_108_864,
+  diskBytes: 2_147_483_648,
   metadata: { session: "42" },
   start: "pooled",
   createdAtUs: 1_795_486_875_567_943,
@@ -165,8 +175,9 @@ export const sandboxPage = pageOf(sandbox).openapi("SandboxPage", {
 });
 
 export const sandboxEventFilter = z.object({
-  after: z.coerce.number<number>().int().min(0).default(0).openapi({
-    description: "Those later than this one: the `next` of a page",
+  after: z.coerce.number<number>().int().min(0).optional().openapi({
+    description:
+      "Those later than this one: the `next` of a page; whoever follows all without it is told of what comes",
   }),
   limit: pageLimit,
 });
@@ -177,6 +188,7 @@ export const sandboxFilter = z.object({
     .string()
     .max(4096)
     .transform((text) => Object.fromEntries(new URLSearchParams(text)))
+    .refine((pairs) => Object.keys(pairs).every((name) => metadataName.test(name)), metadataError)
     .optional()
     .openapi({
       type: "string",
@@ -207,6 +219,7 @@ const usageExample = {
   atUs: 1_795_486_878_440_391,
   cpuUs: 645_602,
   memoryBytes: 25_165_824,
+  diskBytes: 4_096,
   pids: 22,
 };
 
@@ -221,6 +234,10 @@ export const sandboxUsage = z
       .number()
       .int()
       .openapi({ description: "Memory of all that is inside, with the sandbox's own" }),
+    diskBytes: z
+      .number()
+      .int()
+      .openapi({ description: "Disk of the host that takes what was written outside of /tmp" }),
     pids: z
       .number()
       .int()
@@ -240,14 +257,20 @@ export const sandboxStats = z
 export type SandboxStats = z.infer<typeof sandboxStats>;
 export type SandboxUsage = z.infer<typeof sandboxUsage>;
 
-const eventExample = { seq: 1, type: "created", atUs: 1_795_486_875_567_943 } as const;
+const eventExample = {
+  seq: 1,
+  sandboxId: example.id,
+  type: "created",
+  atUs: 1_795_486_875_567_943,
+} as const;
+
+export const sandboxEventType = z.enum(["created", "changed", "paused", "resumed", "ended"]);
 
 export const sandboxEvent = z
   .object({
     seq: z.number().int().openapi({ description: "Number of the event; later ones are greater" }),
-    type: z.enum(["created", "changed", "paused", "resumed", "ended"]).openapi({
-      description: "What became of it",
-    }),
+    sandboxId,
+    type: sandboxEventType.openapi({ description: "What became of it" }),
     atUs: momentUs,
     detail: z.string().optional().openapi({ description: "Why it ended" }),
   })

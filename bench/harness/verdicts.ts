@@ -47,6 +47,16 @@ export function variantAtMost(
   };
 }
 
+/** Whether Runlet's median is at most so many times that of the least that a variant shows to be possible. */
+export function timesVariantAtMost(result: Measured, name: string, limit: number): Verdict {
+  const ratio = seriesOf(result, "runlet").p50 / seriesOf(result, name).p50;
+  return {
+    promise: `p50 <= ${limit} x ${name}`,
+    figure: `${ratio.toPrecision(3)} x`,
+    holds: ratio <= limit,
+  };
+}
+
 /** Whether Runlet takes at most so many times what a peer takes, for measurements of time. */
 export function costAtMost(result: Measured, peer: string, limit: number): Verdict {
   const { figure, holds } = ratioAtLeast(result, peer, 1 / limit);

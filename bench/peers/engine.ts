@@ -26,6 +26,8 @@ export class Engine implements Isolator {
   /** Marks all that this run makes, so that it is found again. */
   readonly #label = `runlet-bench-${randomBytes(4).toString("hex")}`;
   #host: string | undefined;
+  /** A container whose root may be written to. */
+  #shelf: string | undefined;
 
   private constructor(options: EngineOptions, signal: AbortSignal) {
     this.#options = options;
@@ -63,6 +65,20 @@ export class Engine implements Isolator {
     this.#host ??= await this.#call("run", "--detach", ...this.#flags(), "sleep", "86400");
     const host = this.#host;
     return await finishing(async () => await this.#start(["exec", host, "true"]), this.#signal);
+  }
+
+  async copy(file: string): Promise<{ up: Timed; down: Timed }> {
+    const writable = this.#flags().filter((flag) => flag !== "--read-only");
+    this.#shelf ??= await this.#call("run", "--detach", ...writable, "sleep", "86400");
+    const inside = `${this.#shelf}:/var/tmp/file`;
+    const up = await this.#timed("cp", file, inside);
+    return { up, down: await this.#timed("cp", inside, `${file}.back`) };
+  }
+
+  async #timed(...args: readonly string[]): Promise<Timed> {
+    const startedAtMs = performance.now();
+    await this.#call(...args);
+    return { startedAtMs, answeredAtMs: performance.now() };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -23,6 +23,8 @@ export interface Isolator extends AsyncDisposable {
   program(): Promise<Timed>;
   /** Runs `true` in a container that runs already. */
   inside?(): Promise<Timed>;
+  /** Copies a file into a container that runs already, and out of it again, by the engine's own means. */
+  copy?(file: string): Promise<{ up: Timed; down: Timed }>;
   /** A runner that has come up and waits; `pid` is the first of its processes. */
   idle?(): Promise<AsyncDisposable & { readonly pid: number }>;
 }

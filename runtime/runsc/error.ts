@@ -1,5 +1,10 @@
 import { RunletError } from "../errors.ts";
 
+const counts = new Map<string, number>();
+
+/** How often each subcommand of runsc has failed in this process. */
+export const runscFailures: ReadonlyMap<string, number> = counts;
+
 /** A runsc command that failed; the message ends with runsc's own last log message where it left one. */
 export class RunscError extends RunletError {
   override readonly name = "RunscError";
@@ -12,6 +17,8 @@ export class RunscError extends RunletError {
     this.command = command;
     this.reason = reason;
     this.exitCode = exitCode;
+    // To find out that a container is gone is no failure.
+    if (!isUnknownContainer(this)) counts.set(command, (counts.get(command) ?? 0) + 1);
   }
 }
 

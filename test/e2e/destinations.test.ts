@@ -132,14 +132,17 @@ test("functions that are each other's destination end after 16 turns with a dead
   );
 });
 
-test("a destination that was deleted in spite of its caller's end is a dead letter of its own", async () => {
+test("a destination that was deleted before it was told is a dead letter of its own", async () => {
   await client.deploy("brief", { runtime: "node", code });
   const async = { onSuccess: { function: "brief:1" } };
   await client.deploy("late", { runtime: "node", code, async });
   await client.deploy("brief", { runtime: "node", code: { source: print } });
-  await server.fetch("/v1/functions/brief/versions/1", { method: "DELETE" });
+  await client.setConcurrency("brief", { reserved: 0 });
   const { eventId } = await client.invokeAsync("late");
   await eventIn(client, eventId, "succeeded");
+  await client.deploy("late", { runtime: "node", code });
+  await client.removeVersion("brief", 1);
+  await client.removeConcurrency("brief");
   const letter = await poll(
     "see what could not be told",
     async () => (await client.deadLetters({ function: "brief" })).items[0],
@@ -188,6 +191,27 @@ test("a function or a secret that a destination names cannot be deleted before i
   await client.removeFunction("naming");
   await client.removeFunction("named");
   await client.removeSecret("named-key");
+});
+
+test("an alias or a version that a destination names cannot be deleted before it is named no more", async () => {
+  for (const STEP of ["1", "2"]) {
+    await client.deploy("target", { runtime: "node", code, env: { STEP } });
+  }
+  await client.putAlias("target", "live", { version: 2 });
+  const async = {
+    onSuccess: { function: "target:live" },
+    onFailure: { function: "target:1" },
+  };
+  await client.deploy("pointing", { runtime: "node", code, async });
+  for (const removal of [client.removeAlias("target", "live"), client.removeVersion("target", 1)]) {
+    const { code: problemCode, detail } = await problemOf(removal);
+    assert.equal(problemCode, "failed_precondition");
+    assert.match(detail ?? "", /function pointing would be left without it/);
+  }
+  await client.removeFunction("pointing");
+  await client.removeAlias("target", "live");
+  await client.removeVersion("target", 1);
+  await client.removeFunction("target");
 });
 
 /** The event that tells `told` of the end of another one, and the document in it. */

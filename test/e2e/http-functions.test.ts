@@ -112,6 +112,22 @@ test("a Response keeps its status, its headers and each of its cookies", async (
   assert.equal(headers["content-type"], "application/json");
 });
 
+test("a function does not speak for the whole origin, nor install a worker there", async () => {
+  await deploy(
+    "origin",
+    `export default { fetch: () => new Response(null, { status: 204, headers: {
+      "service-worker-allowed": "/", "clear-site-data": "*", "x-hono-already-sent": "true", "x-own": "1",
+    } }) };`,
+  );
+  const { statusCode, headers } = await send("/f/origin");
+  assert.deepEqual([statusCode, headers["x-own"]], [204, "1"]);
+  for (const name of ["service-worker-allowed", "clear-site-data", "x-hono-already-sent"]) {
+    assert.equal(headers[name], undefined, name);
+  }
+  const worker = await send("/f/origin", { headers: { "service-worker": "script" } });
+  assert.equal(worker.statusCode, 403);
+});
+
 test("headers of one hop do not pass in either direction", async () => {
   const { headers, ...answer } = await mirroredAnswer({
     connection: "close, x-secret-hop",

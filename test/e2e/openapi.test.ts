@@ -3,7 +3,7 @@ import { after, before, test } from "node:test";
 import type { z } from "zod";
 import { createApp } from "../../api/app.ts";
 import type { ErrorCode } from "../../api/domain/errors.ts";
-import { describedMethods } from "../../api/routes/function-url.ts";
+import { describedMethods } from "../../api/routes/any-method.ts";
 import { problems } from "../../api/routes/problem.ts";
 import { aliasTarget, newAlias } from "../../api/schema/alias.ts";
 import { batchRequest } from "../../api/schema/batch.ts";
@@ -14,11 +14,13 @@ import { functionSpec } from "../../api/schema/function.ts";
 import { newKey } from "../../api/schema/key.ts";
 import { scheduleSpec } from "../../api/schema/schedule.ts";
 import { secretValue } from "../../api/schema/secret.ts";
+import { mcpMessage } from "../../api/schema/mcp.ts";
 import { mkdirRequest, moveRequest } from "../../api/schema/sandbox-file.ts";
 import { commandSpec, signalRequest, terminalSize } from "../../api/schema/sandbox-command.ts";
 import { cellSpec, contextSpec } from "../../api/schema/sandbox-context.ts";
 import { sandboxChange, sandboxSpec } from "../../api/schema/sandbox.ts";
 import { forkSpec, snapshotSpec } from "../../api/schema/snapshot.ts";
+import { webhookSpec } from "../../api/schema/webhook.ts";
 import { ApiDocument } from "../support/api-document.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
@@ -44,6 +46,8 @@ const requests: Readonly<Record<string, z.ZodType>> = {
   SecretValue: secretValue,
   NewKey: newKey,
   ScheduleSpec: scheduleSpec,
+  McpMessage: mcpMessage,
+  WebhookSpec: webhookSpec,
 };
 
 type Json = Record<string, unknown>;
@@ -62,7 +66,7 @@ test("the OpenAPI document names every route that is mounted, and no other", () 
   // Routes look at what they are given only when they are called.
   const app = createApp({ maxCodeBytes: 1, maxEventBytes: 1 } as Parameters<typeof createApp>[0]);
   const mounted = app.routes
-    .filter(({ method, path }) => method !== "ALL" || path.startsWith("/f/:"))
+    .filter(({ method, path }) => method !== "ALL" || /^\/f\/:|\/ports\/:/.test(path))
     .filter(({ path }) => path !== "/openapi.json")
     .flatMap(({ method, path }) => {
       const methods = method === "ALL" ? describedMethods : [method];
@@ -85,7 +89,7 @@ test("every operation says what it does, what it answers and what its path's par
       assert.ok(operation["summary"], where);
       const answers = Object.keys(operation["responses"] as Json);
       assert.ok(
-        answers.some((status) => /^20\d$/.test(status)),
+        answers.some((status) => /^(?:20\d|101|405)$/.test(status)),
         where,
       );
       if (path.startsWith("/v1/")) assert.ok(answers.includes("500"), where);

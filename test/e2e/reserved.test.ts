@@ -142,6 +142,26 @@ test("what is reserved is shown with the function, makes no version, and outlive
   assert.equal((await held).status, 499);
 });
 
+test("a server that has no slot left beside the reserved ones says so as it starts", async () => {
+  await using dir = await tempDir();
+  const env = { RUNLET_MAX_CONCURRENCY: "2" };
+  {
+    await using server = await startChildServer({ directory: dir.path, env });
+    await server.client.deploy("f", quick);
+    await server.client.setConcurrency("f", { reserved: 1 });
+    assert.doesNotMatch(server.log(), /without a reservation/);
+  }
+  const fewer = { RUNLET_MAX_CONCURRENCY: "1" };
+  await using server = await startChildServer({ directory: dir.path, env: fewer });
+  const told = server
+    .log()
+    .split("\n")
+    .find((line) => line.includes("without a reservation"));
+  const { reserved, slots, msg } = JSON.parse(told ?? "") as Record<string, unknown>;
+  assert.deepEqual([reserved, slots], [{ f: 1 }, 1]);
+  assert.match(String(msg), /larger RUNLET_MAX_CONCURRENCY/);
+});
+
 /** Waits until so many invocations of a function run. */
 async function running({ client }: TestServer, name: string, count: number): Promise<void> {
   await poll(

@@ -9,6 +9,8 @@ const server = await startTestServer();
 after(async () => await server[Symbol.asyncDispose]());
 const { client } = server;
 const { id } = await client.createSandbox({ env: { GREETING: "hello" } });
+await client.writeFile(id, "/tmp/garbage", "garbage", { mode: "755" });
+await client.writeFile(id, "/tmp/lost", "#!/no/such/interpreter\n", { mode: "755" });
 
 async function text(spec: CommandSpecInput): Promise<string> {
   return (await client.runCommand(id, spec)).stdout.text;
@@ -38,6 +40,7 @@ suite("commands of a sandbox", () => {
     ["true", { exitCode: 0, reason: "exited" }],
     ["exit 7", { exitCode: 7, reason: "exited" }],
     ["kill -TERM $$", { exitCode: 143, signal: "SIGTERM", reason: "signaled" }],
+    ["kill -PIPE $$", { exitCode: 141, signal: "SIGPIPE", reason: "signaled" }],
     ["kill -KILL $$", { exitCode: 137, signal: "SIGKILL", reason: "signaled" }],
   ];
   for (const [command, expected] of ends) {
@@ -80,6 +83,18 @@ suite("commands of a sandbox", () => {
       { args: ["true"], user: "nobody-here" },
       "invalid_argument",
       /no user/,
+    ],
+    [
+      "a file that is no program",
+      { args: ["/tmp/garbage"] },
+      "invalid_argument",
+      /\/tmp\/garbage cannot run: it is neither a binary/,
+    ],
+    [
+      "a script without its interpreter",
+      { args: ["/tmp/lost"] },
+      "not_found",
+      /\/tmp\/lost cannot run: the interpreter/,
     ],
     ["neither command nor args", {}, "invalid_argument", /command or args/],
   ];

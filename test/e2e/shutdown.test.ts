@@ -1,5 +1,8 @@
 import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { ConnectionError } from "../../api/client/errors.ts";
 import { poll } from "../../runtime/deadline.ts";
@@ -9,6 +12,7 @@ import { type ChildServer, startChildServer } from "../support/child-server.ts";
 import { problemOf } from "../support/problem.ts";
 import { runningInvocation } from "../support/running.ts";
 import { leftoversOf, nothingLeft, sandboxesOf } from "../support/sandboxes.ts";
+import { testEnvironment } from "../support/server.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const pool = { RUNLET_POOL_FLOOR: "2", RUNLET_POOL_MAX: "4" };
@@ -60,6 +64,57 @@ test("an invocation that outlasts the shutdown's patience is cancelled, told and
   assert.deepEqual(await server.ended(), { code: 0, signal: null });
   assert.equal(statusIn(server, id), "cancelled");
   assert.deepEqual(leftoversOf(server.stateDir), []);
+});
+
+test("a second signal cancels at once what the first one waits for", async () => {
+  await using server = await startChildServer({ env: { RUNLET_SHUTDOWN_TIMEOUT_MS: "600000" } });
+  await server.client.deploy("endless", { runtime: "command", command: ["sleep", "600"] });
+  const called = problemOf(server.client.invoke("endless"));
+  const { id } = await runningInvocation(server.client, "endless");
+  server.kill("SIGINT");
+  await poll("see it end", async () => server.log().includes("shutting down") || undefined, {
+    timeoutMs: 5_000,
+  });
+  server.kill("SIGINT");
+  assert.equal((await called).code, "cancelled");
+  assert.deepEqual(await server.ended(), { code: 0, signal: null });
+  assert.equal(statusIn(server, id), "cancelled");
+  assert.deepEqual(leftoversOf(server.stateDir), []);
+});
+
+test("a server that is to end says that it is not ready before it takes no more", async () => {
+  await using server = await startChildServer({ env: { RUNLET_SHUTDOWN_DELAY_MS: "600000" } });
+  const ready = async (): Promise<number> => (await fetch(`${server.url}/readyz`)).status;
+  assert.equal(await ready(), 200);
+  server.kill("SIGTERM");
+  const isUnready = async (): Promise<true | undefined> =>
+    (await ready()) === 503 ? true : undefined;
+  await poll("see it not ready", isUnready, { timeoutMs: 5_000 });
+  await server.client.deploy("true", { runtime: "command", command: ["true"] });
+  assert.equal((await server.client.invoke("true")).status, 200);
+  server.kill("SIGTERM");
+  assert.deepEqual(await server.ended(), { code: 0, signal: null });
+});
+
+test("a server that gets a signal while it starts ends with 0 and leaves nothing", async () => {
+  await using dir = await tempDir();
+  const own = testEnvironment(dir.path);
+  const env = { ...own, RUNLET_IMAGES_DIR: join(dir.path, "images") };
+  const child = spawn(process.execPath, [join(import.meta.dirname, "../../api/server.ts")], {
+    env: { ...process.env, ...env, RUNLET_LOG_LEVEL: "info" },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const ended = once(child, "exit");
+  let log = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    const isBuilding = log.includes("building");
+    log += chunk.toString();
+    if (!isBuilding && log.includes("building")) child.kill("SIGTERM");
+  });
+  assert.deepEqual(await ended, [0, null], log);
+  assert.match(log, /shutting down/);
+  assert.doesNotMatch(log, /listening/);
+  await nothingLeft(own["RUNLET_STATE_DIR"] ?? "");
 });
 
 test("a server that was killed leaves no running record and no container to the one after it", async () => {

@@ -269,3 +269,22 @@ test("events of a public function are told as they happen, and HEAD is answered 
   assert.equal(head.status, 200);
   assert.equal((await endOf(head)).status, "succeeded");
 });
+
+function stagesIn({ headers }: Response): string[] {
+  const parts = headers.get("server-timing")?.split(", ") ?? [];
+  for (const part of parts) assert.match(part, /^[a-z]+;dur=\d+\.\d{3}$/);
+  return parts.map((part) => part.split(";")[0] ?? "");
+}
+
+test("an answer tells its stages: a whole one all, a streamed one those before its begin", async () => {
+  const code = { source: "export const handler = () => 1" };
+  await server.client.deploy("whole", { runtime: "node", code });
+  const whole = await call(server, "whole", {});
+  assert.equal(await whole.text(), "1");
+  assert.deepEqual(stagesIn(whole).slice(-2), ["run", "record"]);
+  await server.client.deploy("timed", writers.node);
+  const streamed = await stream("timed", { lines: 1 });
+  await streamed.arrayBuffer();
+  const begun = stagesIn(streamed);
+  assert.ok(begun.includes("take") && !begun.includes("run"), begun.join());
+});

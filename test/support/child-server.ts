@@ -29,6 +29,8 @@ export interface ChildServer extends AsyncDisposable {
   readonly stateDir: string;
   /** What it has resident in memory, in bytes: now, and at the most so far. */
   memory(): { nowBytes: number; peakBytes: number };
+  /** What it has logged so far, a line of JSON each. */
+  log(): string;
   kill(signal: NodeJS.Signals): void;
   /** Waits for its end. */
   ended(): Promise<ServerEnd>;
@@ -37,6 +39,8 @@ export interface ChildServer extends AsyncDisposable {
 export interface ChildServerOptions {
   /** What it gets beside the environment of every test server. */
   env?: Readonly<Record<string, string>>;
+  /** The command that starts it, which gets its command line; none by default. */
+  through?: readonly string[];
   /** Where its directories are; by default in one of its own, which goes with it. */
   directory?: string;
 }
@@ -46,13 +50,16 @@ export async function startChildServer(options: ChildServerOptions = {}): Promis
   await using stack = new AsyncDisposableStack();
   const directory = options.directory ?? stack.use(await tempDir()).path;
   const own = testEnvironment(directory);
-  const child = spawn(process.execPath, [join(import.meta.dirname, "../../api/server.ts")], {
+  const program = join(import.meta.dirname, "../../api/server.ts");
+  const [command, ...args] = [...(options.through ?? []), process.execPath, program];
+  const child = spawn(command, args, {
     env: { ...process.env, ...own, RUNLET_LOG_LEVEL: "info", ...options.env },
     stdio: ["ignore", "ignore", "pipe"],
   });
   const end: Promise<ServerEnd> = once(child, "exit").then(([code, signal]) => ({ code, signal }));
   stack.defer(async () => await stop(child, end));
-  const url = await within(urlOf(child), "see the server listen", startTimeoutMs);
+  const lines: string[] = [];
+  const url = await within(urlOf(child, lines), "see the server listen", startTimeoutMs);
   const owned = stack.move();
   let isToBeKilled = false;
   return {
@@ -62,6 +69,7 @@ export async function startChildServer(options: ChildServerOptions = {}): Promis
     dataDir: own["RUNLET_DATA_DIR"] ?? "",
     stateDir: own["RUNLET_STATE_DIR"] ?? "",
     memory: () => memoryOf(child.pid ?? 0),
+    log: () => lines.join("\n"),
     kill(signal): void {
       isToBeKilled ||= signal === "SIGKILL";
       child.kill(signal);
@@ -87,10 +95,9 @@ async function stop(child: ChildProcess, end: Promise<ServerEnd>): Promise<void>
 }
 
 /** The log is read to its end, lest the server should wait for a reader. */
-async function urlOf(child: ChildProcess): Promise<string> {
+async function urlOf(child: ChildProcess, lines: string[]): Promise<string> {
   if (child.stderr === null) throw new Error("A child server has no log");
   const url = Promise.withResolvers<string>();
-  const lines: string[] = [];
   createInterface({ input: child.stderr })
     .on("line", (line) => {
       lines.push(line);

@@ -21,8 +21,17 @@ export interface RecordingProxy extends AsyncDisposable {
   readonly exchanges: readonly Exchange[];
 }
 
-/** Headers that are about one connection, of which there are two. */
-const ofConnection = ["host", "connection", "content-length", "transfer-encoding", "keep-alive"];
+/** Headers that are about one connection, of which there are two; neither becomes something else. */
+const ofConnection = [
+  "host",
+  "connection",
+  "content-length",
+  "transfer-encoding",
+  "keep-alive",
+  "upgrade",
+  "sec-websocket-key",
+  "sec-websocket-version",
+];
 
 /** Starts a proxy before the server at `target`. */
 export async function startRecordingProxy(target: string): Promise<RecordingProxy> {

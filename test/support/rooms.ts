@@ -23,7 +23,7 @@ const rooms: readonly Room[] = [
   },
   { files: schema, mayImport: [], rule: "api/schema/ describes the wire and imports nothing" },
   {
-    files: /^api\/cli\/(commands\/)?(serve|doctor|quickstart)[^/]*$/,
+    files: /^api\/cli\/(commands\/)?(serve|config|backup|doctor|quickstart)[^/]*$/,
     mayImport: undefined,
     rule: "these commands compose",
   },
@@ -33,9 +33,14 @@ const rooms: readonly Room[] = [
     rule: "api/client/ sees only the wire schema",
   },
   {
-    files: /^api\/cli\//,
+    files: /^api\/mcp\//,
     mayImport: [schema, /^api\/client\//],
-    rule: "api/cli/ sees only the wire schema and the client",
+    rule: "api/mcp/ sees only the wire schema and the client",
+  },
+  {
+    files: /^api\/cli\//,
+    mayImport: [schema, /^api\/client\//, /^api\/mcp\//],
+    rule: "api/cli/ sees only the wire schema, the client and what speaks MCP with it",
   },
   {
     files: /^api\/\w+\//,

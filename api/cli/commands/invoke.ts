@@ -43,7 +43,10 @@ export function invokeCommand(): Command {
     .option("--async", "queue the event and print its id, without waiting for the answer")
     .option("--callback-url <url>", "with --async, a URL that is told of the event's end")
     .option("--callback-secret <name>", "the secret that signs what the callback is sent")
-    .option("-l, --log", "show the last 4 KiB of what it wrote on stderr, also where it fails")
+    .option(
+      "-l, --log",
+      "show the last 4 KiB of what it wrote on stderr, after the answer or its failure",
+    )
     .option("--idempotency-key <key>", "run once for this key, however often it is asked for")
     .option("--dry-run", "check the function and the event, and run nothing")
     .option("-v, --verbose", "tell the invocation id, the start kind and the times on stderr")
@@ -67,9 +70,9 @@ export function invokeCommand(): Command {
         return printDone(options, { name, version }, `Fit to run: ${name} version ${version}`);
       }
       const answer = await client.invokeStream(name, request).catch(tellLogOfFailure);
-      tellLog(answer.headers);
-      if (options.json) return printJson(await answerAsJson(answer));
-      await printAnswer(answer);
+      if (options.json) printJson(await answerAsJson(answer));
+      else await printAnswer(answer);
+      tellLog(answer.logTail());
       if (options.verbose) tell(answer);
     });
   return command;
@@ -85,14 +88,13 @@ function callbackOf(
 }
 
 function tellLogOfFailure(error: unknown): never {
-  if (error instanceof ApiError) tellLog(error.headers);
+  if (error instanceof ApiError) {
+    tellLog(Buffer.from(error.headers.get("runlet-log-tail") ?? "", "base64"));
+  }
   throw error;
 }
 
-function tellLog(headers: Headers): void {
-  const tail = headers.get("runlet-log-tail");
-  if (tail === null) return;
-  const bytes = Buffer.from(tail, "base64");
+function tellLog(bytes: Uint8Array = Buffer.alloc(0)): void {
   writeOutput(process.stderr, bytes);
   if (bytes.length > 0 && bytes.at(-1) !== 0x0a) process.stderr.write("\n");
 }

@@ -51,6 +51,7 @@ export function createCommand(): Command {
     .option("--cpus <n>", "share of processors, such as 0.5 (default: 1)", positiveNumber)
     .option("--pids <n>", "processes and threads (default: 512)", wholeNumber)
     .option("--tmp-bytes <size>", "size of /tmp and of /dev/shm (default: 64MiB)", byteCount)
+    .option("--disk-bytes <size>", "what may be written elsewhere (default: 2GiB)", byteCount)
     .option("--allow <host...>", "what it may connect to, such as pypi.org:443 (default: nothing)")
     .action(async (options: CreateOptions) => {
       const { allow, ...settings } = queryOf(options);

@@ -57,6 +57,7 @@ const usage: Columns<SandboxStats> = {
   CPU: cpuShareOf,
   "CPU TIME": ({ now }) => duration(now.cpuUs),
   MEMORY: ({ now }) => size(now.memoryBytes),
+  DISK: ({ now }) => size(now.diskBytes),
   PIDS: ({ now }) => String(now.pids),
 };
 

@@ -5,6 +5,7 @@ import { removalCommand, showCommand } from "../single.ts";
 import { killCommand, logsCommand, psCommand } from "./sandbox-commands.ts";
 import { forkCommand, saveCommand } from "./sandbox-copies.ts";
 import { createCommand, updateCommand } from "./sandbox-create.ts";
+import { sandboxEventsCommand } from "./sandbox-events.ts";
 import { listCommand, statsCommand } from "./sandbox-list.ts";
 
 const takes = { id: "the sandbox" };
@@ -28,6 +29,7 @@ export function sandboxCommand(): Command {
     .addCommand(updateCommand())
     .addCommand(pauseCommand())
     .addCommand(resumeCommand())
+    .addCommand(sandboxEventsCommand())
     .addCommand(psCommand())
     .addCommand(logsCommand())
     .addCommand(killCommand())

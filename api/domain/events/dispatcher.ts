@@ -11,6 +11,9 @@ import { isThrottle, spent, verdictOn } from "./retry.ts";
 /** One attempt at an event, to its end. @throws RunletError if the attempt failed or could not be made. */
 export type Attempt = (event: EventRow, signal: AbortSignal) => Promise<Answer | void>;
 
+/** How an attempt ended: `throttled` counts as none, and `dead` is the last one. */
+export type AttemptOutcome = "succeeded" | "failed" | "throttled" | "dead";
+
 /** What a function's configuration says of its events. */
 export interface DispatchPolicy {
   readonly async: AsyncPolicy;
@@ -33,6 +36,8 @@ export interface DispatcherOptions {
   concurrency: () => number;
   /** The functions that have slots of their own; none by default. */
   reserved?: () => ReadonlyMap<string, unknown>;
+  /** Told how each attempt ended. */
+  onAttempt?: (kind: EventKind, outcome: AttemptOutcome) => void;
   /** Told of what goes wrong with the queue itself. */
   onError: (error: unknown) => void;
 }
@@ -209,8 +214,10 @@ export class Dispatcher {
     }
     if (isThrottle(failure)) this.#restingUntilUs.set(event.functionName, atUs + restMs * 1000);
     const verdict = verdictOn(event, failure, { policy, atUs, random: Math.random() });
-    if (verdict.kind === "again") await queue.reschedule(event.id, { ...verdict, error });
-    else {
+    if (verdict.kind === "again") {
+      this.#tell(verdict.isCounted ? "failed" : "throttled");
+      await queue.reschedule(event.id, { ...verdict, error });
+    } else {
       const end: EventEnd = { state: "dead", atUs, condition: verdict.condition, error };
       await this.#finish({ event, end, failure });
     }
@@ -220,7 +227,12 @@ export class Dispatcher {
     const { queue, followUpsOf, onFollowUp } = this.#options;
     const followUps = followUpsOf?.(ended) ?? [];
     await queue.finish(ended.event.id, ended.end, followUps);
+    this.#tell(ended.end.state === "succeeded" ? "succeeded" : "dead");
     if (followUps.length > 0) onFollowUp?.();
+  }
+
+  #tell(outcome: AttemptOutcome): void {
+    this.#options.onAttempt?.(this.#options.kind, outcome);
   }
 
   #sleep(sinceUs: number, nextDueAtUs: number | undefined): void {

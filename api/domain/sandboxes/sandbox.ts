@@ -1,4 +1,6 @@
+import type { Duplex } from "node:stream";
 import { nowUs } from "../../../runtime/clock.ts";
+import { startDeadline } from "../../../runtime/deadline.ts";
 import type { Agent } from "../../../runtime/guest/agent/agent.ts";
 import { AgentTools } from "../../../runtime/guest/agent/agent-tools.ts";
 import type { SandboxRow, SandboxStore } from "../../../store/sandboxes.ts";
@@ -20,6 +22,7 @@ export interface SandboxOptions {
   onEnd: () => void;
 }
 
+const connectTimeoutMs = 10_000;
 const sampleMs = 5000;
 const maxSamples = 60;
 
@@ -95,6 +98,17 @@ export class Sandbox {
     return this.#agent;
   }
 
+  /**
+   * Connects to a port of its loopback; each byte that moves is activity.
+   * @throws as {@link use}, `port_failed` where nobody listens, `deadline_exceeded` where nobody accepts.
+   */
+  async connect(port: number, signal?: AbortSignal): Promise<Duplex> {
+    const agent = this.use();
+    using deadline = startDeadline(`connect to port ${port}`, connectTimeoutMs, signal);
+    const onMoved = (): void => this.activity.touch();
+    return await agent.connect(port, { signal: deadline.signal, onMoved });
+  }
+
   /** Stops its processor time; all that it holds stays. A paused one stays paused. */
   pause(): void {
     this.#requireOpen();
@@ -155,6 +169,12 @@ export class Sandbox {
     await this.ended;
   }
 
+  /** Ends it where it has written more than it may. */
+  boundDisk(): void {
+    if (this.#row.state !== "running" || this.#endReason !== undefined) return;
+    if ((this.#agent.diskBytes ?? 0) > this.#spec.diskBytes) void this.end("disk");
+  }
+
   async #watch(): Promise<void> {
     const exit = await this.#agent.init.wait();
     await this.#settle(exit.reason === "oom" ? "oom" : "exited");
@@ -204,7 +224,7 @@ export class Sandbox {
 
   #measure(): SandboxUsage {
     const { memoryBytes = 0, cpuUs = 0, pids = 0 } = this.#agent.init.usage() ?? {};
-    return { atUs: nowUs(), cpuUs, memoryBytes, pids };
+    return { atUs: nowUs(), cpuUs, memoryBytes, diskBytes: this.#agent.diskBytes ?? 0, pids };
   }
 
   #sample(): void {

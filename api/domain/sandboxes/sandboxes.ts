@@ -5,9 +5,9 @@ import type { ImageStore } from "../../../runtime/image/image-store.ts";
 import type { AgentStocks } from "../../../runtime/pool/agent-stocks.ts";
 import type { Taken } from "../../../runtime/pool/stock.ts";
 import type { Networks } from "../../../runtime/network/networks.ts";
-import type { SandboxEventRow, SandboxRow, SandboxStore } from "../../../store/sandboxes.ts";
+import type { SandboxRow, SandboxStore } from "../../../store/sandboxes.ts";
 import type { KeyLimits } from "../../schema/key.ts";
-import type { SandboxEvent, SandboxSpec, SandboxState, SandboxView } from "../../schema/sandbox.ts";
+import type { SandboxSpec, SandboxState, SandboxView } from "../../schema/sandbox.ts";
 import { RunletError } from "../errors.ts";
 import { newInvocationId } from "../invocation-id.ts";
 import { withoutNulls } from "../nulls.ts";
@@ -43,6 +43,8 @@ export interface SandboxListOptions {
 }
 
 const createTimeoutMs = 60_000;
+/** How often is looked at what sandboxes have written: a fast disk takes some hundred megabytes meanwhile. */
+const diskCheckMs = 250;
 /** Greater than any id. */
 const afterAll = "g";
 
@@ -54,8 +56,12 @@ export class Sandboxes {
   readonly #pending = new Map<SandboxSpec, Promise<unknown>>();
   readonly #closing = new AbortController();
 
+  readonly #diskTimer: NodeJS.Timeout;
+
   constructor(options: SandboxesOptions) {
     this.#options = options;
+    const boundDisks = (): void => this.#opened.values().forEach((each) => each.boundDisk());
+    this.#diskTimer = setInterval(boundDisks, diskCheckMs).unref();
   }
 
   /** How many are open. */
@@ -137,13 +143,6 @@ export class Sandboxes {
     await this.find(id).end("deleted");
   }
 
-  /** What has happened to a sandbox, the oldest first. @throws `not_found`. */
-  events(id: string, after: number, limit: number): Page<SandboxEvent> {
-    this.get(id);
-    const rows = this.#options.store.events(id, after, limit + 1);
-    return pageOf(rows, limit, { item: eventOf, cursor: ({ seq }) => String(seq) });
-  }
-
   /** Ends all that are open or about to be, and opens no more. */
   async close(): Promise<void> {
     this.#closing.abort(
@@ -151,6 +150,7 @@ export class Sandboxes {
     );
     await Promise.allSettled(this.#pending.values());
     await Promise.all([...this.#opened.values()].map(async (each) => await each.end("shutdown")));
+    clearInterval(this.#diskTimer);
   }
 
   async #open(
@@ -263,10 +263,6 @@ function viewOf({ spec, metadata, ...row }: SandboxRow): SandboxView {
 
 function sumOf(specs: readonly Pick<SandboxSpec, "memoryBytes">[]): number {
   return specs.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
-}
-
-function eventOf({ seq, type, atUs, detail }: SandboxEventRow): SandboxEvent {
-  return { seq, type: type as SandboxEvent["type"], atUs, ...(detail !== null && { detail }) };
 }
 
 function missing(id: string): RunletError {

@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import PQueue from "p-queue";
 import { z } from "zod";
 import { type ContainerLimits, containerSpec } from "../../container/container-spec.ts";
+import { Filestore } from "../../container/filestore.ts";
 import { Freezer } from "../../container/freezer.ts";
 import type { Init } from "../../container/init.ts";
 import { startDeadline, untilAborted } from "../../deadline.ts";
@@ -14,7 +15,7 @@ import { agentArgs, agentEnv } from "../program.ts";
 import type { AgentCall, CallHandlers } from "./agent-call.ts";
 import { AgentFiles } from "./agent-files.ts";
 import { AgentLink } from "./agent-link.ts";
-import { connectPort } from "./port-connection.ts";
+import { connectPort, type PortOptions } from "./port-connection.ts";
 import { ProcessView } from "./process-view.ts";
 
 export interface AgentOptions {
@@ -87,6 +88,7 @@ export class Agent implements AsyncDisposable {
   readonly files: AgentFiles;
   readonly #link: AgentLink;
   readonly #freezer: Freezer;
+  readonly #filestore: Filestore;
   readonly #network: Network | undefined;
   /** One at a time. */
   readonly #saves = new PQueue({ concurrency: 1 });
@@ -99,6 +101,7 @@ export class Agent implements AsyncDisposable {
     this.#network = network;
     this.files = new AgentFiles(link);
     this.#freezer = new Freezer(init);
+    this.#filestore = new Filestore(() => init.processes());
   }
 
   /** Starts the container; the agent may still be coming up when this returns. */
@@ -156,6 +159,11 @@ export class Agent implements AsyncDisposable {
     await init.start(signal);
     if (init.channel === undefined) throw new Error("A started agent has no channel");
     return new Agent(init, new AgentLink(init.channel), network);
+  }
+
+  /** How much of the host's disk that takes what was written outside of /tmp, in bytes; undefined where it is not known. */
+  get diskBytes(): number | undefined {
+    return this.isAlive ? this.#filestore.sizeBytes() : undefined;
   }
 
   get isAlive(): boolean {
@@ -286,9 +294,9 @@ export class Agent implements AsyncDisposable {
     return disk.parse(await this.#ask("ask for free space", "disk", {}, signal));
   }
 
-  /** Connects to a port on which something inside listens. @throws `unavailable` if nothing does. */
-  async connect(port: number, signal?: AbortSignal): Promise<Duplex> {
-    return await connectPort(this.#link, port, signal);
+  /** Connects to a port on which something inside listens. @throws as connectPort. */
+  async connect(port: number, options: PortOptions = {}): Promise<Duplex> {
+    return await connectPort(this.#link, port, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 """Connections to what listens inside."""
 
 import errno
+import os
 
 from .call import Refusal
 
@@ -10,25 +11,59 @@ SHUT_WR = 1
 
 def connect(loop, call, port):
     """Connects to a port of the sandbox's own loopback; the call is the connection."""
-    # Few sandboxes serve anything, and the module takes memory in each.
-    import socket
+    Attempt(loop, call, port)
 
-    last = OSError(errno.ECONNREFUSED, "connection refused")
-    for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
-        link = None
-        try:
-            link = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-            # Both ends are in this kernel: it answers at once, or nobody listens.
-            link.settimeout(1)
-            link.connect((address, port))
-            link.setblocking(False)
-            Connection(loop, call, link)
+
+class Attempt:
+    """Tries one address after the other; a server that does not accept holds up nothing else."""
+
+    def __init__(self, loop, call, port):
+        # Few sandboxes serve anything, and the module takes memory in each.
+        import socket
+
+        self._loop = loop
+        self._call = call
+        self._port = port
+        self._socket = socket
+        self._addresses = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+        self._link = None
+        call.on_cancel = self._close
+        self._next(errno.ECONNREFUSED)
+
+    def _next(self, code):
+        while self._addresses:
+            family, address = self._addresses.pop(0)
+            kind = self._socket.SOCK_STREAM | self._socket.SOCK_CLOEXEC | self._socket.SOCK_NONBLOCK
+            try:
+                self._link = self._socket.socket(family, kind)
+                code = self._link.connect_ex((address, self._port))
+            except OSError as error:
+                code = error.errno
+            if code == 0:
+                return self._open()
+            if code == errno.EINPROGRESS:
+                return self._loop.watch_writable(self._link.fileno(), self._settle)
+            self._close()
+        return self._call.fail(Refusal("ECONNREFUSED", "nobody listens there (%s)" % os.strerror(code).lower()))
+
+    def _settle(self):
+        self._loop.unwatch_writable(self._link.fileno())
+        code = self._link.getsockopt(self._socket.SOL_SOCKET, self._socket.SO_ERROR)
+        if code == 0:
+            return self._open()
+        self._close()
+        return self._next(code)
+
+    def _open(self):
+        link, self._link = self._link, None
+        Connection(self._loop, self._call, link)
+
+    def _close(self):
+        if self._link is None:
             return
-        except OSError as error:
-            last = error
-            if link is not None:
-                link.close()
-    raise Refusal("ECONNREFUSED", "nobody listens there (%s)" % last)
+        self._loop.unwatch_writable(self._link.fileno())
+        self._link.close()
+        self._link = None
 
 
 class Connection:

@@ -1,5 +1,6 @@
 """The processes of the sandbox: started, found, signalled and reaped."""
 
+import errno
 import fcntl
 import os
 import _signal as signal
@@ -7,14 +8,13 @@ import struct
 import termios
 
 from .call import Refusal
+from .launch import launch
 from .process import Process
 from .users import ROOT
 
 MAX_RUNNING = 1024
 # Those that have ended may still be asked for.
 MAX_ENDED = 64
-# Python ignores some of these, and what is ignored stays so in what is started.
-RESET_SIGNALS = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGCHLD, signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Processes:
@@ -42,7 +42,10 @@ class Processes:
         program = self._find_program(args["args"][0], user, env.get("PATH", ""), cwd)
         streams = Streams(args, user, self._identity)
         try:
-            process.pid = self._start(program, args["args"], env, cwd, user, streams.actions)
+            process.pid = self._identity.lend(user, lambda: launch(program, args["args"], env, cwd, streams))
+        except OSError as error:
+            streams.close_ours()
+            raise Refusal(errno.errorcode.get(error.errno, "EIO"), "%s cannot run: %s" % (program, why_not(error)))
         except BaseException:
             streams.close_ours()
             raise
@@ -76,18 +79,6 @@ class Processes:
             if os.path.isfile(at) and os.access(at, os.X_OK, effective_ids=True):
                 return at
         raise Refusal("ENOENT", "there is no program %s that %s may run" % (name, user.name))
-
-    def _start(self, program, args, env, cwd, user, actions):
-        def work():
-            os.chdir(cwd)
-            try:
-                return os.posix_spawn(
-                    program, args, env, file_actions=actions, setsid=True, setsigdef=RESET_SIGNALS, setsigmask=()
-                )
-            finally:
-                os.chdir("/")
-
-        return self._identity.lend(user, work)
 
     def signal(self, pid, number):
         """Sends a signal to all that a process has started and that has not left its session."""
@@ -127,10 +118,21 @@ class Processes:
                 del self._ended[next(iter(self._ended))]
 
 
+def why_not(error):
+    if error.errno == errno.ENOENT:
+        return "the interpreter that it names is not there"
+    if error.errno == errno.ENOEXEC:
+        return "it is neither a binary for this machine nor a script that begins with #!"
+    return error.strerror.lower()
+
+
 class Streams:
     """The ends of what a process reads and writes, and what it is to do with its own."""
 
     def __init__(self, args, user, identity):
+        # Whether the process gets standard streams and nothing else.
+        self.is_plain = False
+        self.stdio = ()
         self.actions = []
         self.outputs = []
         self.input = None
@@ -141,7 +143,8 @@ class Streams:
                 self._open_terminal(args["pty"], user, identity)
             else:
                 self._open_pipes(args.get("stdin"))
-                if args.get("messages"):
+                self.is_plain = not args.get("messages")
+                if not self.is_plain:
                     self._open_messages()
         except BaseException:
             self.close_ours()
@@ -168,17 +171,17 @@ class Streams:
     def _open_pipes(self, has_input):
         if has_input:
             theirs, self.input = os.pipe()
-            self._theirs.append(theirs)
             self._ours.append(self.input)
-            self.actions.append((os.POSIX_SPAWN_DUP2, theirs, 0))
         else:
-            self.actions.append((os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0))
-        for number, stream in ((1, "stdout"), (2, "stderr")):
+            theirs = os.open("/dev/null", os.O_RDONLY)
+        self._theirs.append(theirs)
+        for stream in ("stdout", "stderr"):
             ours, theirs = os.pipe()
             self._theirs.append(theirs)
             self._ours.append(ours)
             self.outputs.append((ours, stream))
-            self.actions.append((os.POSIX_SPAWN_DUP2, theirs, number))
+        self.stdio = tuple(self._theirs)
+        self.actions = [(os.POSIX_SPAWN_DUP2, theirs, number) for number, theirs in enumerate(self.stdio)]
 
     def _open_messages(self):
         """Input comes as descriptor 3, and what is written to 4 is told apart from output."""

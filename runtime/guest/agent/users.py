@@ -16,6 +16,8 @@ class User:
 
 
 ROOT = User("root", 0, 0, "/root", "/bin/sh", [0])
+# Equal to no account.
+ROOT_HALF_WAY = User("", 0, 0, "/", "", None)
 
 
 def find_user(name):
@@ -58,6 +60,8 @@ class Identity:
             return
         if self._acting.uid != 0:
             os.setresuid(-1, 0, -1)
+        # Numbers that the kernel does not take leave the agent root half-way: nobody else may be served with that.
+        self._acting = ROOT_HALF_WAY
         os.setresgid(-1, user.gid, -1)
         os.setgroups(user.groups)
         if user.uid != 0:
@@ -69,10 +73,10 @@ class Identity:
         self.become(ROOT)
         if user.uid == 0:
             return work()
-        os.setgroups(user.groups)
-        os.setresgid(user.gid, user.gid, 0)
-        os.setresuid(user.uid, user.uid, 0)
         try:
+            os.setgroups(user.groups)
+            os.setresgid(user.gid, user.gid, 0)
+            os.setresuid(user.uid, user.uid, 0)
             return work()
         finally:
             os.setresuid(0, 0, 0)

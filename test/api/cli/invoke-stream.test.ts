@@ -8,6 +8,7 @@ import { runlet } from "./runlet.ts";
 
 const main = join(import.meta.dirname, "../../../api/cli/main.ts");
 const source = `export async function* handler({ then }) {
+  console.log("begun");
   yield "first\\n";
   if (then === "throw") throw new Error("in the middle");
   if (then === "wait") await new Promise((done) => setTimeout(done, 600_000));
@@ -41,6 +42,13 @@ test("a streamed answer is printed to its end, and is one answer with --json", a
   const json = await runlet(["invoke", "lines", "--json"], { url: server.url });
   const { answer } = JSON.parse(json.stdout) as { answer: string };
   assert.equal(answer, "first\nlast\n");
+});
+
+test("with --log the end of the output follows the answer, in JSON and without", async () => {
+  for (const options of [[], ["--json"]]) {
+    const told = await runlet(["invoke", "lines", "--log", ...options], { url: server.url });
+    assert.deepEqual([told.exitCode, told.stderr], [0, "begun\n"]);
+  }
 });
 
 test("an answer that breaks off is a failure that names its record", async () => {

@@ -54,6 +54,7 @@ export interface OnTerminal extends Disposable {
   /** What is on the screen so far, with its control sequences. */
   screen(): string;
   type(text: string): void;
+  resize(cols: number, rows: number): void;
   ended(): Promise<{ exitCode: number; screen: string }>;
 }
 
@@ -78,6 +79,7 @@ export function runletOnTerminal(args: readonly string[], options: RunletOptions
   return {
     screen: () => screen,
     type: (text) => terminal.write(text),
+    resize: (cols, rows) => terminal.resize(cols, rows),
     ended: async () => {
       const exitCode = await within(end.promise, "see the command end", timeoutMs);
       return { exitCode, screen };

@@ -20,7 +20,7 @@ async function printed<T>(...args: readonly string[]): Promise<T> {
 }
 
 const settings =
-  "--memory-bytes 128MiB --cpus 0.5 --pids 64 --tmp-bytes 2MiB --timeout-ms 60000 --idle-timeout-ms 50000 " +
+  "--memory-bytes 128MiB --cpus 0.5 --pids 64 --tmp-bytes 2MiB --disk-bytes 1GiB --timeout-ms 60000 --idle-timeout-ms 50000 " +
   "--on-timeout pause --auto-resume --cwd work -e A=b -m of=a=b -m to=c";
 
 test("a sandbox is opened with what is said, listed, shown, changed, paused, resumed and deleted", async () => {
@@ -32,10 +32,11 @@ test("a sandbox is opened with what is said, listed, shown, changed, paused, res
   assert.match(created.stdout, /^[0-9a-f-]{36}\n$/, created.stderr);
   const id = created.stdout.trim();
   const found = JSON.parse((await run("sandbox", "show", id)).stdout) as SandboxView;
-  const { memoryBytes, cpus, pids, tmpBytes, idleTimeoutMs, onTimeout, autoResume } = found;
+  const { memoryBytes, cpus, pids, tmpBytes, diskBytes, idleTimeoutMs, onTimeout, autoResume } =
+    found;
   assert.deepEqual(
-    [memoryBytes, cpus, pids, tmpBytes, idleTimeoutMs, onTimeout, autoResume],
-    [128 * 1024 * 1024, 0.5, 64, 2 * 1024 * 1024, 50_000, "pause", true],
+    [memoryBytes, cpus, pids, tmpBytes, diskBytes, idleTimeoutMs, onTimeout, autoResume],
+    [128 * 1024 * 1024, 0.5, 64, 2 * 1024 * 1024, 1024 ** 3, 50_000, "pause", true],
   );
   assert.deepEqual(
     [found.cwd, found.env, found.metadata],
@@ -61,7 +62,7 @@ test("a sandbox is opened with what is said, listed, shown, changed, paused, res
   const stats = await run("sandbox", "stats", id);
   assert.match(
     stats.stdout,
-    /^CPU +CPU TIME +MEMORY +PIDS\n(?:-|\d+\.\d %) .* \d+\.\d MiB +\d+\n$/,
+    /^CPU +CPU TIME +MEMORY +DISK +PIDS\n(?:-|\d+\.\d %) .* \d+\.\d MiB +\d\S* \w+ +\d+\n$/,
   );
   assert.equal((await run("sandbox", "rm", id)).stdout, `Deleted ${id}\n`);
   assert.match((await run("sandbox", "ls")).stdout, new RegExp(`${id} +ended \\(deleted\\)`));

@@ -30,7 +30,10 @@ test("serve refuses a data directory that is served already, and a port that can
   assert.match(taken.stderr, /^error: Cannot lock .*: process \d+ serves it already/);
   const port = await runlet(["serve", "--port", "99999"]);
   assert.equal(port.exitCode, 1);
-  assert.match(port.stderr, /^error: Cannot use the configuration: RUNLET_PORT/);
+  assert.match(
+    port.stderr,
+    /^error: Cannot use the configuration: --port: expected a whole number from 0 to 65535/,
+  );
 });
 
 test("a reader that goes away early is no error", async () => {

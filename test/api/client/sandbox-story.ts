@@ -3,6 +3,8 @@ import type { Client } from "../../../api/client/client.ts";
 import type { SandboxCommandMethods } from "../../../api/client/sandbox-commands.ts";
 import type { SandboxContextMethods } from "../../../api/client/sandbox-contexts.ts";
 import type { SandboxFileMethods } from "../../../api/client/sandbox-files.ts";
+import type { SandboxPortMethods } from "../../../api/client/sandbox-ports.ts";
+import type { SandboxTerminalMethods } from "../../../api/client/sandbox-terminals.ts";
 import type { SandboxMethods } from "../../../api/client/sandboxes.ts";
 import type { SnapshotMethods } from "../../../api/client/snapshots.ts";
 import { problemOf } from "../../support/problem.ts";
@@ -11,6 +13,8 @@ type SandboxClient = SandboxMethods &
   SandboxCommandMethods &
   SandboxContextMethods &
   SandboxFileMethods &
+  SandboxTerminalMethods &
+  SandboxPortMethods &
   SnapshotMethods;
 
 const nobody = "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f";
@@ -160,8 +164,24 @@ export function sandboxStory(
       await refused(client.removeFile(sandbox, "c"));
       await client.removeFile(sandbox, "c", { recursive: true, user: "runlet" });
     },
+    // The proxy between passes on no upgrade.
+    openTerminal: async () => await refused(client.openTerminal(sandbox, { args: ["true"] })),
+    attachTerminal: async () => await refused(client.attachTerminal(sandbox, nobody)),
+    fetchPort: async () => {
+      assert.equal((await client.fetchPort(sandbox, 9999, "/a")).status, 502);
+    },
+    connectPort: async () => await refused(client.connectPort(sandbox, 9999)),
     sandboxStats: async () => await client.sandboxStats(sandbox),
     sandboxEvents: async () => await client.sandboxEvents(sandbox, { after: 0, limit: 2 }),
+    allSandboxEvents: async () => await client.allSandboxEvents({ after: 1, limit: 2 }),
+    followSandboxEvents: async () => {
+      for await (const { type } of client.followSandboxEvents(sandbox, { after: 0 })) {
+        if (type === "created") break;
+      }
+      for await (const { seq } of client.followSandboxEvents(undefined, { after: 1 })) {
+        if (seq > 1) break;
+      }
+    },
     createSnapshot: async () => {
       const { id } = await client.createSnapshot(sandbox, { name: "one", metadata: { of: "a" } });
       saved = id;

