@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { execa } from "execa";
 import { startChildServer } from "../support/child-server.ts";
+import { problemOf } from "../support/problem.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
 const unitFile = join(import.meta.dirname, "../../deploy/runlet.service");
@@ -39,7 +40,15 @@ test("the capabilities that the unit leaves are enough to run functions, and san
   await client.deploy("who", { runtime: "node", code: { source } });
   const { body } = await client.invoke("who");
   assert.ok(Number(Buffer.from(body).toString()) > 0);
-  await using box = await client.sandboxes.open({ network: { allow: ["203.0.113.1"] } });
+  const open = async () => await client.sandboxes.open({ network: { allow: ["203.0.113.1"] } });
+  const isForwarding = (await readFile("/proc/sys/net/ipv4/ip_forward", "utf8")).trim() === "1";
+  if (!isForwarding) {
+    const { code, detail } = await problemOf(open());
+    assert.equal(code, "unavailable");
+    assert.match(detail, /forwards no packets/);
+    return;
+  }
+  await using box = await open();
   const { exitCode } = await box.commands.run({ command: "true" });
   assert.equal(exitCode, 0);
 });

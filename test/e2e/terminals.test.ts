@@ -87,6 +87,19 @@ suite("a terminal over a WebSocket", () => {
     assert.equal((await new Look(again).end()).exitCode, 3);
   });
 
+  test("tells how it ends to those who come as it ends", async () => {
+    for (let round = 0; round < 30; round++) {
+      using terminal = await box.terminal.open({ command: "read line; exit 3" });
+      const { commandId } = terminal;
+      await box.commands.write(commandId, "\r");
+      const comers = Array.from({ length: 3 }, async () => {
+        using again = await box.terminal.attach(commandId);
+        return (await new Look(again).end()).exitCode;
+      });
+      assert.deepEqual(await Promise.all(comers), [3, 3, 3]);
+    }
+  });
+
   test("is one of ten, each with its own end", async () => {
     const codes = Array.from({ length: 10 }, (_, code) => code);
     const ends = codes.map(async (code) => {

@@ -129,8 +129,9 @@ export class Commands {
   async attach(sandboxId: string, id: string): Promise<StartedCommand> {
     const command = this.get(sandboxId, id);
     const agent = this.#sandboxes.find(sandboxId).use();
+    const running = this.#running.get(id);
     const view = await agent.attach(command.pid, {}, AbortSignal.timeout(spawnTimeoutMs));
-    return { command, view, ended: this.#running.get(id) ?? Promise.resolve(command) };
+    return { command, view, ended: running ?? Promise.resolve(command) };
   }
 
   /** A command on record. @throws `not_found`. */
