@@ -85,6 +85,8 @@ export type EventEnd =
       readonly state: "dead";
       readonly atUs: number;
       readonly condition: DeadCondition;
+      /** Whether the attempt counts that it was leased for. */
+      readonly isCounted: boolean;
       readonly error: EventError;
     };
 

@@ -75,6 +75,7 @@ export class EventStore {
     );
     this.#finish = connection.prepare(
       `UPDATE events SET state = @state, ended_at_us = @atUs, dead_condition = @condition,
+         attempts = attempts - iif(@isCounted, 0, 1),
          error_code = @code, error_message = @message, body = iif(@state = 'dead', body, NULL)
        WHERE id = @id AND state = 'running'`,
     );
@@ -167,7 +168,9 @@ export class EventStore {
     const isDead = end.state === "dead";
     const condition = isDead ? end.condition : null;
     const error = isDead ? end.error : { code: null, message: null };
-    if (this.#finish.run({ id, state, atUs, condition, ...error }).changes === 0) return false;
+    const isCounted = Number(!isDead || end.isCounted);
+    const values = { id, state, atUs, condition, isCounted, ...error };
+    if (this.#finish.run(values).changes === 0) return false;
     for (const followUp of followUps) this.insert(followUp);
     return true;
   }

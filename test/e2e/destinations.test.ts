@@ -87,6 +87,24 @@ test("why an event was given up goes to the function that it names for failure, 
   assert.notEqual(again[0]?.id, again[1]?.id, "each end has an event of its own");
 });
 
+test("an event that was turned away until it was too old is told of without an attempt", async () => {
+  const async = { maxAgeMs: 1_000, onFailure: { function: "told" } };
+  await client.deploy("turned-away", { runtime: "node", code, async });
+  await client.setConcurrency("turned-away", { reserved: 0 });
+  const { eventId } = await client.invokeAsync("turned-away");
+  const { document } = await toldOf("turned-away", eventId);
+  assert.deepEqual(document["requestContext"], {
+    requestId: eventId,
+    functionArn: "arn:aws:lambda:us-east-1:000000000000:function:turned-away:$LATEST",
+    condition: "EventAgeExceeded",
+    approximateInvokeCount: 0,
+    payloadEncoding: "json",
+  });
+  const { attempts, condition, error } = await client.deadLetter(eventId);
+  assert.deepEqual([attempts, condition], [0, "EventAgeExceeded"]);
+  assert.equal(error?.code, "resource_exhausted");
+});
+
 test("an end that nobody is named for queues nothing", async () => {
   await client.deploy("half", {
     runtime: "node",

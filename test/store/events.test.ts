@@ -8,6 +8,12 @@ import { TempDirectory } from "./temp-directory.ts";
 
 const nobody: ReadonlySet<string> = new Set();
 const error = { code: "function_error", message: "it threw" };
+const exhausted = {
+  state: "dead",
+  condition: "RetriesExhausted",
+  isCounted: true,
+  error,
+} as const;
 
 function eventOf(event: Partial<NewEvent>): Omit<NewEvent, "id"> {
   return {
@@ -129,6 +135,19 @@ test("an attempt counts from its lease on, unless it is given back as none", () 
   assert.equal(errorMessage, "it threw");
 });
 
+test("an attempt that was not made counts no more where the event is given up", () => {
+  using it = new OpenedEvents();
+  const [turnedAway, tried] = [it.insert(), it.insert()];
+  for (const id of [turnedAway, tried]) {
+    it.lease();
+    it.events.finish(id, { ...exhausted, isCounted: id === tried, atUs: 1 });
+  }
+  assert.deepEqual(
+    [turnedAway, tried].map((id) => it.events.get(id)?.attempts),
+    [0, 1],
+  );
+});
+
 test("only a running event can end, and its body goes where it succeeded and stays where it is dead", () => {
   using it = new OpenedEvents();
   const [good, bad] = [it.insert(), it.insert()];
@@ -136,11 +155,10 @@ test("only a running event can end, and its body goes where it succeeded and sta
   it.lease();
   it.lease();
   assert.equal(it.events.finish(good, { state: "succeeded", atUs: 120 }), true);
-  const condition = "RetriesExhausted";
-  it.events.finish(bad, { state: "dead", atUs: 130, condition, error });
+  it.events.finish(bad, { ...exhausted, atUs: 130 });
   assert.equal(it.events.get(good)?.body, null);
   assert.deepEqual(it.events.get(bad)?.body, Buffer.from("{}"));
-  assert.equal(it.events.get(bad)?.deadCondition, condition);
+  assert.equal(it.events.get(bad)?.deadCondition, exhausted.condition);
   assert.equal(it.events.reschedule(bad, { nextAtUs: 1, isCounted: true, error }), false);
   assert.equal(it.lease(1000), undefined);
 });
@@ -196,7 +214,7 @@ test("the depths are those of the rows, whatever became of them", () => {
   const [a = "", b = "", c = "", d = "", e = ""] = ids;
   it.events.finish(a, { state: "succeeded", atUs: 1 });
   for (const id of [b, c, d]) {
-    it.events.finish(id, { state: "dead", atUs: 1, condition: "RetriesExhausted", error });
+    it.events.finish(id, { ...exhausted, atUs: 1 });
   }
   it.events.reschedule(e, { nextAtUs: 500, isCounted: true, error });
   assert.equal(it.events.redrive([b, "nothing"], 600), 1);
@@ -244,7 +262,7 @@ test("an event that is driven again begins a chain of its own", () => {
   using it = new OpenedEvents();
   const id = it.insert({ depth: 17 });
   it.lease();
-  it.events.finish(id, { state: "dead", atUs: 1, condition: "RetriesExhausted", error });
+  it.events.finish(id, { ...exhausted, atUs: 1 });
   it.events.redrive([id], 2);
   assert.equal(it.events.get(id)?.depth, 0);
 });

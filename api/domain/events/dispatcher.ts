@@ -190,7 +190,8 @@ export class Dispatcher {
         code: event.errorCode ?? "deadline_exceeded",
         message: event.errorMessage ?? "Cannot run the event: it waited past its greatest age",
       };
-      await this.#finish({ event, end: { state: "dead", atUs: nowUs(), condition, error } });
+      const end: EventEnd = { state: "dead", atUs: nowUs(), condition, isCounted: false, error };
+      await this.#finish({ event: unattempted(event), end });
       return;
     }
     let answer: Answer | void;
@@ -218,8 +219,9 @@ export class Dispatcher {
       this.#tell(verdict.isCounted ? "failed" : "throttled");
       await queue.reschedule(event.id, { ...verdict, error });
     } else {
-      const end: EventEnd = { state: "dead", atUs, condition: verdict.condition, error };
-      await this.#finish({ event, end, failure });
+      const { condition, isCounted } = verdict;
+      const end: EventEnd = { state: "dead", atUs, condition, isCounted, error };
+      await this.#finish({ event: isCounted ? event : unattempted(event), end, failure });
     }
   }
 
@@ -252,4 +254,9 @@ export class Dispatcher {
     // As much as may go at once: the rest goes with the next look.
     if (removed < pruneLimit) this.#prunedAtUs = atUs;
   }
+}
+
+/** The event without the attempt that it was leased for, which was not made. */
+function unattempted(event: EventRow): EventRow {
+  return { ...event, attempts: event.attempts - 1 };
 }

@@ -5,7 +5,7 @@ import { type ErrorCode, InvocationError, type RunletError } from "../errors.ts"
 /** What becomes of an event after an attempt that did not succeed. */
 export type Verdict =
   | { readonly kind: "again"; readonly nextAtUs: number; readonly isCounted: boolean }
-  | { readonly kind: "dead"; readonly condition: DeadCondition };
+  | { readonly kind: "dead"; readonly condition: DeadCondition; readonly isCounted: boolean };
 
 /** What the verdict rests on beside the event and its failure. */
 export interface RetryFacts {
@@ -52,7 +52,7 @@ export function verdictOn(
   const isCounted = !isThrottle(failure);
   const isFinal = isRefusal(failure) || failure.code === "cancelled";
   if (isCounted && (isFinal || event.attempts >= policy.maxAttempts)) {
-    return { kind: "dead", condition: "RetriesExhausted" };
+    return { kind: "dead", condition: "RetriesExhausted", isCounted };
   }
   const delayMs = isCounted
     ? Math.min(longestBackoffMs, policy.backoffMs * 2 ** (event.attempts - 1))
@@ -61,7 +61,7 @@ export function verdictOn(
   const condition = spent({ ...event, attempts: 0 }, { policy, atUs: nextAtUs });
   return condition === undefined
     ? { kind: "again", nextAtUs, isCounted }
-    : { kind: "dead", condition };
+    : { kind: "dead", condition, isCounted };
 }
 
 /** An invocation that is on record has run, so that its failure is the function's own. */

@@ -26,7 +26,13 @@ const event: EventRow = {
   errorMessage: null,
 };
 const error = { code: "function_error", message: "it threw" };
-const end = { state: "dead", atUs: 1, condition: "EventAgeExceeded", error } as const;
+const end = {
+  state: "dead",
+  atUs: 1,
+  condition: "EventAgeExceeded",
+  isCounted: false,
+  error,
+} as const;
 
 const rows: [what: string, contentType: string | null, body: string | Uint8Array, json: string][] =
   [

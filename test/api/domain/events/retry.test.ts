@@ -38,7 +38,10 @@ test("an event that could only be tried again past its age is given up at once",
   assert.deepEqual(verdictOn(old, failure, middle), {
     kind: "dead",
     condition: "EventAgeExceeded",
+    isCounted: true,
   });
+  const turnedAway = verdictOn(old, throttle, { ...middle, atUs: atUs + 1_000_000 });
+  assert.ok(turnedAway.kind === "dead" && !turnedAway.isCounted);
   assert.equal(spent(old, { policy, atUs }), undefined);
   assert.equal(spent(old, { policy, atUs: atUs + 2_000_000 }), "EventAgeExceeded");
 });
