@@ -28,6 +28,7 @@ import { Events } from "./domain/events/events.ts";
 import { followUpsOf } from "./domain/events/follow-ups.ts";
 import { Executor } from "./domain/executor.ts";
 import { Functions } from "./domain/functions.ts";
+import { Gates } from "./domain/gates.ts";
 import { IdempotentInvoker } from "./domain/idempotency.ts";
 import { Images } from "./domain/images.ts";
 import { Invocations } from "./domain/invocations.ts";
@@ -155,6 +156,7 @@ export function createServices(options: ServicesOptions): Services {
     builder,
     onChange: (name) => {
       settings.refresh(name);
+      gates.refresh(name);
       stockUp(name);
     },
     store: records.functions,
@@ -184,6 +186,7 @@ export function createServices(options: ServicesOptions): Services {
       await checkLoad({ pool, poolClass, task, signal, limits: version.config }, version.name);
     },
   });
+  const gates = new Gates({ functions, queue: { queueLimit, queueTimeoutMs } });
   const invoker = new Invoker({
     functions,
     invocations,
@@ -195,7 +198,7 @@ export function createServices(options: ServicesOptions): Services {
     secrets,
     concurrency: settings,
     rateLimits: new RateLimits(),
-    queue: { queueLimit, queueTimeoutMs },
+    gates,
     maxStreamBytes: config.maxStreamBytes,
     maxEventBytes: config.maxEventBytes,
   });

@@ -3,7 +3,6 @@ import type { InvokeRequest as HttpRequest } from "../../runtime/guest/messages.
 import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import type { Pool } from "../../runtime/pool/pool.ts";
-import { Scheduler, type SchedulerOptions } from "../../runtime/pool/scheduler.ts";
 import { traceIdOf } from "../../store/trace-id.ts";
 import type { Invocation } from "../schema/invocation.ts";
 import type { AnswerStream } from "./answer-stream.ts";
@@ -11,6 +10,7 @@ import type { BodyStream } from "./body-stream.ts";
 import { eventType } from "./event.ts";
 import type { Concurrency } from "./concurrency.ts";
 import type { Functions } from "./functions.ts";
+import type { Gates } from "./gates.ts";
 import {
   type BegunAnswer,
   type HandlerEvent,
@@ -40,8 +40,7 @@ export interface InvokerOptions {
   secrets: Secrets;
   concurrency: Concurrency;
   rateLimits: RateLimits;
-  /** How many may wait at a function's own bound, and how long. */
-  queue: Omit<SchedulerOptions, "concurrency">;
+  gates: Gates;
   /** Bound of an answer that is streamed, in bytes. */
   maxStreamBytes: number;
   /** Bound of a body that still arrives, where the handler wants it as a whole. */
@@ -109,7 +108,6 @@ interface RunFacts extends RunContext {
 /** Invokes functions, whatever their runtime. */
 export class Invoker {
   readonly #options: InvokerOptions;
-  readonly #gates = new Map<string, Scheduler>();
   /** The versions whose handlers have wanted a body as a whole. */
   readonly #wholeVersions = new Set<string>();
 
@@ -200,8 +198,9 @@ export class Invoker {
       },
       {
         signal: request.signal,
-        gate: this.#gateOf(this.#options.functions.find(version.name)),
-        queueLimit: version.config.queueLimit,
+        gate: this.#options.gates.of(version.name),
+        // As for the gate, whichever version is called.
+        queueLimit: this.#options.functions.find(version.name).config.queueLimit,
         isBackground: request.attempt !== undefined,
         onRecord: request.onRecord,
       },
@@ -222,7 +221,7 @@ export class Invoker {
    * it would be the only one that waits there. @throws `not_found`.
    */
   hasRoom(name: string, { isPatient }: { isPatient: boolean }): boolean {
-    const gate = this.#gateOf(this.#options.functions.find(name));
+    const gate = this.#options.gates.of(name);
     if (gate === undefined) return true;
     return gate.hasRoom || (isPatient && gate.waitingInBackground === 0);
   }
@@ -276,19 +275,6 @@ export class Invoker {
     } finally {
       stream.leave();
     }
-  }
-
-  /** The function's own bound, where its latest version has one; a new version may bring another. */
-  #gateOf({ name, config }: StoredVersion): Scheduler | undefined {
-    const { concurrency, queueLimit = this.#options.queue.queueLimit } = config;
-    if (concurrency === undefined) return undefined;
-    const key = `${name}/${concurrency}/${queueLimit}`;
-    let gate = this.#gates.get(key);
-    if (gate === undefined) {
-      gate = new Scheduler({ ...this.#options.queue, queueLimit, concurrency });
-      this.#gates.set(key, gate);
-    }
-    return gate;
   }
 }
 

@@ -44,7 +44,7 @@ const nobody: Account = { key: "" };
  * can give up by its signal and never gets a permit then.
  */
 export class Scheduler {
-  readonly #options: SchedulerOptions;
+  #options: SchedulerOptions;
   readonly #common: Lane<Waiting>;
   readonly #reserved = new Map<string, Lane<Waiting>>();
   readonly #onIdle: (() => void)[] = [];
@@ -79,6 +79,13 @@ export class Scheduler {
   /** Whether a permit could be had without a wait, where none is reserved. */
   get hasRoom(): boolean {
     return this.#running < this.#options.concurrency && this.#common.hasRoom(false);
+  }
+
+  /** Changes how many may run and wait; what runs and who waits already are counted as they are. */
+  resize(bounds: Pick<SchedulerOptions, "concurrency" | "queueLimit">): void {
+    this.#options = { ...this.#options, ...bounds };
+    this.#divide();
+    this.#serve();
   }
 
   /**

@@ -53,15 +53,30 @@ test("a reservation and a function's own bound both hold", async () => {
   await held;
 });
 
-test("an old version is no way around the bound of the latest one", async () => {
-  await using server = await startTestServer({ overrides: { queueTimeoutMs: 500 } });
-  await server.client.deploy("f", endless);
-  await server.client.deploy("f", { ...endless, concurrency: 1 });
-  const held = call(server, "f:1");
-  await running(server, "f", 1);
-  for (const name of ["f:1", "f"]) assert.equal((await call(server, name)).status, 429);
-  await cancelAll(server, "f", 1);
-  await held;
+test("a function's bounds are those of its latest version, whichever one is called, and count what ran before it", async () => {
+  await using server = await startTestServer({ overrides: { maxConcurrency: 8 } });
+  const { client } = server;
+  await client.deploy("f", { ...endless, concurrency: 2 });
+  const held = [call(server, "f"), call(server, "f")];
+  await running(server, "f", 2);
+  const isFull = async (name: string): Promise<void> => {
+    const { status, detail } = await problemIn(await call(server, name));
+    assert.equal(status, 429);
+    assert.match(detail, /0 invocations are waiting already/);
+  };
+  for (const concurrency of [2, 1]) {
+    await client.deploy("f", { ...endless, concurrency, queueLimit: 0 });
+    for (const name of ["f", "f:1"]) await isFull(name);
+  }
+  await client.deploy("f", { ...endless, concurrency: 3, queueLimit: 0 });
+  held.push(call(server, "f:1"));
+  await running(server, "f", 3);
+  await isFull("f");
+  await client.deploy("f", endless);
+  held.push(call(server, "f"));
+  await running(server, "f", 4);
+  await cancelAll(server, "f", held.length);
+  for (const response of await Promise.all(held)) assert.equal(response.status, 499);
 });
 
 test("a function without slots is stopped: calls are refused with the reason, and events wait", async () => {

@@ -72,6 +72,21 @@ test("one key takes no more than half of the places, and no more than its own bo
   await Promise.all(waiting);
 });
 
+test("other bounds count what runs and who waits already", async () => {
+  const scheduler = new Scheduler({ ...roomy, concurrency: 2 });
+  const permits = [await scheduler.acquire(), await scheduler.acquire()];
+  const waiting = [scheduler.acquire(), scheduler.acquire()];
+  scheduler.resize({ concurrency: 1, queueLimit: 2 });
+  await assert.rejects(scheduler.acquire(), { message: /2 invocations are waiting already/ });
+  permits.pop()?.[Symbol.dispose]();
+  assert.deepEqual([scheduler.running, scheduler.waiting], [1, 2]);
+  scheduler.resize({ concurrency: 3, queueLimit: 0 });
+  assert.deepEqual([scheduler.running, scheduler.waiting], [3, 0]);
+  assert.equal(scheduler.hasRoom, false);
+  for (const permit of [...permits, ...(await Promise.all(waiting))]) permit[Symbol.dispose]();
+  await scheduler.idle();
+});
+
 test("a permit that is released twice makes room once", async () => {
   const scheduler = new Scheduler({ ...roomy, concurrency: 1 });
   const first = await scheduler.acquire();
