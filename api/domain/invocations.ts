@@ -4,7 +4,11 @@ import { untilAborted } from "../../runtime/deadline.ts";
 import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
 import type { Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
 import type { RecordWriter } from "../../store/batch.ts";
-import { blankInvocation, type NewInvocation } from "../../store/invocation-row.ts";
+import {
+  blankInvocation,
+  type InvocationRow,
+  type NewInvocation,
+} from "../../store/invocation-row.ts";
 import type { InvocationStore } from "../../store/invocations.ts";
 import type { EventDetail } from "../schema/event.ts";
 import type { Invocation, InvocationDetail, InvocationFilter } from "../schema/invocation.ts";
@@ -74,9 +78,13 @@ interface Run<T extends Outcome> {
 }
 
 interface Live {
+  /** What will be on record of it soon, if it is not yet. */
+  readonly row: StartedInvocation;
   readonly cancel: AbortController;
   readonly settled: Promise<unknown>;
 }
+
+type StartedInvocation = NewInvocation & { readonly queueUs: number };
 
 /** How long an invocation runs before it is on record as running. */
 const openAfterMs = 20;
@@ -108,10 +116,12 @@ export class Invocations {
     passed.use(await this.#options.scheduler.acquire(signal, account));
     const id = newInvocationId();
     const cancel = new AbortController();
-    const row: NewInvocation = { ...facts, id, status: "running", queuedAtUs };
+    const startedAtUs = nowUs();
+    const times = { queuedAtUs, startedAtUs, queueUs: startedAtUs - queuedAtUs };
+    const row = { ...facts, id, status: "running", ...times } as const;
     const permit = passed.move();
     const settled = this.#recorded(row, { work, onRecord, cancel, signal, permit });
-    this.#live.set(id, { cancel, settled: settled.catch(() => undefined) });
+    this.#live.set(id, { row, cancel, settled: settled.catch(() => undefined) });
     let status: Invocation["status"] = "failed";
     try {
       const finished = await settled;
@@ -160,7 +170,7 @@ export class Invocations {
 
   /** @throws `not_found`. */
   get(id: string): InvocationDetail {
-    const row = this.#options.store.get(id);
+    const row = this.#find(id);
     if (row === undefined) {
       throw new RunletError("not_found", `Cannot find invocation ${id}: it is not on record`);
     }
@@ -169,7 +179,7 @@ export class Invocations {
 
   /** The version that an invocation on record is of; undefined for what is none, or no longer there. */
   versionOf(id: string): number | undefined {
-    return this.#options.store.get(id)?.functionVersion ?? undefined;
+    return this.#find(id)?.functionVersion ?? undefined;
   }
 
   /** Whether an invocation runs now. */
@@ -203,10 +213,19 @@ export class Invocations {
     await Promise.all(this.#afterwork);
   }
 
-  async #recorded<T extends Outcome>(queued: NewInvocation, run: Run<T>): Promise<Finished<T>> {
+  /** An invocation on record, or one that runs and whose caller has been told its id already. */
+  #find(id: string): InvocationRow | undefined {
+    const row = this.#options.store.get(id);
+    if (row !== undefined) return row;
+    const live = this.#live.get(id);
+    return live && { ...blankInvocation, ...live.row };
+  }
+
+  async #recorded<T extends Outcome>(
+    started: StartedInvocation,
+    run: Run<T>,
+  ): Promise<Finished<T>> {
     const { store, writer } = this.#options;
-    const startedAtUs = nowUs();
-    const started = { ...queued, startedAtUs, queueUs: startedAtUs - queued.queuedAtUs };
     const opened = this.#open(started);
     const outcome = await this.#work(started, run);
     const patch = outcomePatch(outcome);
@@ -244,10 +263,7 @@ export class Invocations {
     };
   }
 
-  async #work<T extends Outcome>(
-    row: NewInvocation & { readonly queueUs: number },
-    run: Run<T>,
-  ): Promise<T | Outcome> {
+  async #work<T extends Outcome>(row: StartedInvocation, run: Run<T>): Promise<T | Outcome> {
     const { work, cancel, signal } = run;
     const forward = (): void => {
       cancel.abort(new RunletError("cancelled", "Invocation was cancelled: its caller went away"));

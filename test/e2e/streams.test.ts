@@ -77,9 +77,8 @@ async function endOf(response: Response): Promise<InvocationDetail> {
   return await poll(
     "see the invocation end",
     async () => {
-      // One that has just begun is not on record yet.
-      const record = await recordOf(response).catch(() => undefined);
-      return record === undefined || record.status === "running" ? undefined : record;
+      const record = await recordOf(response);
+      return record.status === "running" ? undefined : record;
     },
     { timeoutMs: 30_000 },
   );
@@ -119,9 +118,14 @@ for (const runtime of ["node", "python"] as const) {
     );
   });
 
-  test(`the first chunk of a ${runtime} function arrives while it still runs`, async () => {
+  test(`the first chunk of a ${runtime} function arrives while it still runs, and its id is known by then`, async () => {
     await server.client.deploy("first", { ...writer, timeoutMs: 60_000 });
+    // What is warm answers before a running invocation is on record.
+    await (await stream("first", {})).text();
     const response = await stream("first", { last: "wait" });
+    const { status, functionName, startedAtUs } = await recordOf(response);
+    assert.deepEqual([status, functionName], ["running", "first"]);
+    assert.ok(startedAtUs);
     const reader = response.body?.getReader();
     assert.equal(Buffer.from((await reader?.read())?.value ?? []).toString(), "line 0\n");
     const id = response.headers.get("runlet-invocation-id") ?? "";
