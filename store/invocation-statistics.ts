@@ -10,11 +10,7 @@ export interface Percentiles {
 
 /** What the invocations of a function come to. */
 export interface StatisticsRow {
-  /** How many were looked at. */
   readonly count: number;
-  /** Whether there are older ones in the range that were not looked at. */
-  readonly isSampled: boolean;
-  readonly oldestAtUs: number | null;
   readonly failed: number;
   readonly timedOut: number;
   readonly cancelled: number;
@@ -22,61 +18,82 @@ export interface StatisticsRow {
   readonly cold: number;
   readonly pooled: number;
   readonly warm: number;
+  /** How many of the newest the times are of. */
+  readonly sampleCount: number;
   readonly runUs: Percentiles;
   /** From the queue to the end. */
   readonly totalUs: Percentiles;
 }
 
-type SqlRow = Omit<StatisticsRow, "isSampled" | "runUs" | "totalUs"> & {
-  readonly isSampled: number;
-} & Readonly<Record<`${"run" | "total"}${50 | 95 | 99}`, number | null>>;
+/** Which invocations are looked at. */
+export interface StatisticsRange {
+  /** Those that were queued in this minute since the epoch or later. */
+  readonly sinceMinute: number;
+  /** What is lower than all of their ids. */
+  readonly sinceId: string;
+  /** How many of them, the newest, the times are taken from. */
+  readonly maxSampled: number;
+}
+
+type Counts = Omit<StatisticsRow, "sampleCount" | "runUs" | "totalUs">;
+
+type Times = Pick<StatisticsRow, "sampleCount"> &
+  Readonly<Record<`${"run" | "total"}${50 | 95 | 99}`, number | null>>;
 
 /** Figures over the invocations on record. */
 export class InvocationStatistics {
-  readonly #of: Sqlite.Statement<[object], SqlRow>;
+  readonly #counts: Sqlite.Statement<[object], Counts>;
+  readonly #times: Sqlite.Statement<[object], Times>;
 
   constructor({ connection }: Database) {
-    this.#of = connection.prepare(sql);
+    this.#counts = connection.prepare(counts);
+    this.#times = connection.prepare(times);
   }
 
-  /** Figures over the newest `maxRows` invocations of a function whose id is `since` or greater. */
-  of(functionName: string, since: string, maxRows: number): StatisticsRow {
-    const row = this.#of.get({ functionName, since, maxRows });
-    if (row === undefined) throw new Error("Cannot read statistics: an aggregate has no row");
-    const { run50, run95, run99, total50, total95, total99, ...counts } = row;
+  /** Figures over a function's invocations: counts of all in the range, and times of the newest. */
+  of(functionName: string, range: StatisticsRange): StatisticsRow {
+    const values = { functionName, ...range };
+    const counted = this.#counts.get(values);
+    const timed = this.#times.get(values);
+    if (counted === undefined || timed === undefined) {
+      throw new Error("Cannot read statistics: an aggregate has no row");
+    }
+    const { sampleCount, run50, run95, run99, total50, total95, total99 } = timed;
     return {
-      ...counts,
-      isSampled: row.isSampled === 1,
+      ...counted,
+      sampleCount,
       runUs: { p50: run50, p95: run95, p99: run99 },
       totalUs: { p50: total50, p95: total95, p99: total99 },
     };
   }
 }
 
-const inRange = `FROM invocations INDEXED BY invocations_by_function
-  WHERE function_name = @functionName AND id >= @since AND kind = 'invoke' ORDER BY id DESC`;
+const counts = `
+  SELECT ${summed("count", "count")}, ${summed("failed", "failed")},
+    ${summed("timed_out", "timedOut")}, ${summed("cancelled", "cancelled")},
+    ${summed("lost", "lost")}, ${summed("cold", "cold")}, ${summed("pooled", "pooled")},
+    ${summed("warm", "warm")}
+  FROM invocation_minutes WHERE function_name = @functionName AND minute >= @sinceMinute`;
 
-const sql = `
+const times = `
   WITH picked AS MATERIALIZED (
-    SELECT status, start_kind, queued_at_us, run_us, finished_at_us - queued_at_us AS total_us
-    ${inRange} LIMIT @maxRows
+    SELECT run_us, finished_at_us - queued_at_us AS total_us
+    FROM invocations INDEXED BY invocations_by_function
+    WHERE function_name = @functionName AND id >= @sinceId AND kind = 'invoke'
+      AND queued_at_us >= @sinceMinute * 60000000
+    ORDER BY id DESC LIMIT @maxSampled
   ),
   ${ranked("run")},
   ${ranked("total")}
   SELECT
-    count(*) AS count,
-    min(queued_at_us) AS oldestAtUs,
-    EXISTS (SELECT 1 ${inRange} LIMIT 1 OFFSET @maxRows) AS isSampled,
-    ${counted("status", "failed", "failed")},
-    ${counted("status", "timed_out", "timedOut")},
-    ${counted("status", "cancelled", "cancelled")},
-    ${counted("status", "lost", "lost")},
-    ${counted("start_kind", "cold", "cold")},
-    ${counted("start_kind", "pooled", "pooled")},
-    ${counted("start_kind", "warm", "warm")},
+    count(*) AS sampleCount,
     ${percentile("run", 50)}, ${percentile("run", 95)}, ${percentile("run", 99)},
     ${percentile("total", 50)}, ${percentile("total", 95)}, ${percentile("total", 99)}
   FROM picked`;
+
+function summed(column: string, name: string): string {
+  return `coalesce(sum(${column}), 0) AS ${name}`;
+}
 
 function ranked(time: "run" | "total"): string {
   return `${time}_ranked AS MATERIALIZED (
@@ -88,8 +105,4 @@ function ranked(time: "run" | "total"): string {
 function percentile(time: "run" | "total", percent: 50 | 95 | 99): string {
   const rank = `(SELECT (count(*) * ${percent} + 99) / 100 FROM ${time}_ranked)`;
   return `(SELECT us FROM ${time}_ranked WHERE rank = ${rank}) AS ${time}${percent}`;
-}
-
-function counted(column: string, word: string, name: string): string {
-  return `count(*) FILTER (WHERE ${column} = '${word}') AS ${name}`;
 }

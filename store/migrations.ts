@@ -1,6 +1,7 @@
 import type Sqlite from "better-sqlite3";
 import { keySchema } from "./key-schema.ts";
 import { sandboxSchema } from "./sandbox-schema.ts";
+import { statisticsSchema } from "./statistics-schema.ts";
 
 /** One step of the schema. Once released, a step is never changed: a later one corrects it. */
 export interface Migration {
@@ -77,6 +78,11 @@ export interface Migration {
  *   containers exit by themselves: the indexes by kind, by status and by exit reason leave these out, since
  *   each further index is a further page to write in each commit, and a walk over all finds many of them soon.
  *   Where a walk finds few, a page ends after so many rows and the next one goes on there.
+ *
+ *   invocation_minutes
+ *   ------------------
+ *   function_name, minute   PK; the minute since the epoch in which they were queued
+ *   count, failed, timed_out, cancelled, lost, cold, pooled, warm      of calls, which triggers keep
  *
  *   schedules
  *   ---------
@@ -349,6 +355,7 @@ export const released: readonly Migration[] = [
       ${sandboxSchema}${keySchema}
     `,
   },
+  { version: 2, name: "counts of invocations by minute", sql: statisticsSchema },
 ];
 
 /**

@@ -3,8 +3,10 @@ import type { FunctionStatistics } from "../schema/statistics.ts";
 import type { Functions } from "./functions.ts";
 import { idsFrom } from "./invocation-id.ts";
 
-/** How many invocations figures are taken over, so that they hold up the event loop for milliseconds only. */
-const maxInvocations = 3000;
+/** How many invocations times are taken from, so that they hold up the event loop for milliseconds only. */
+const maxSampled = 3000;
+
+const minuteMs = 60_000;
 
 export interface StatisticsOptions {
   functions: Functions;
@@ -19,22 +21,26 @@ export class Statistics {
     this.#options = options;
   }
 
-  /** What a function's invocations of the last `windowMs` milliseconds come to. @throws `not_found`. */
+  /**
+   * What a function's invocations of the last `windowMs` milliseconds come to, from the beginning of a minute on,
+   * since they are counted by minute. @throws `not_found`.
+   */
   of(name: string, windowMs: number): FunctionStatistics {
     const { functions, store } = this.#options;
     functions.find(name);
-    const sinceMs = Math.max(0, Date.now() - windowMs);
-    const row = store.of(name, idsFrom(sinceMs), maxInvocations);
-    const { count, isSampled, oldestAtUs, failed, timedOut, cancelled, lost } = row;
-    const { cold, pooled, warm } = row;
+    const sinceMinute = Math.max(0, Math.floor((Date.now() - windowMs) / minuteMs));
+    const sinceMs = sinceMinute * minuteMs;
+    const row = store.of(name, { sinceMinute, sinceId: idsFrom(sinceMs), maxSampled });
+    const { count, sampleCount, failed, timedOut, cancelled, lost, cold, pooled, warm } = row;
     const share = (starts: number): number => starts / Math.max(1, cold + pooled + warm);
     return {
       functionName: name,
       windowMs,
+      sinceUs: sinceMs * 1000,
       count,
-      sampled: isSampled,
-      sinceUs: isSampled && oldestAtUs !== null ? oldestAtUs : sinceMs * 1000,
       errors: { failed, timed_out: timedOut, cancelled, lost },
+      sampled: sampleCount < count,
+      sampleCount,
       runUs: percentilesOf(row.runUs),
       totalUs: percentilesOf(row.totalUs),
       starts: { cold: share(cold), pooled: share(pooled), warm: share(warm) },

@@ -10,7 +10,7 @@ const get = createRoute({
   path: "/{name}/statistics",
   operationId: "getStatistics",
   tags: ["functions"],
-  summary: "Show what a function's latest invocations come to: errors, times, starts",
+  summary: "Show what a function's invocations come to: errors, times, starts",
   request: { params: z.object({ name: functionName }), query: statisticsQuery },
   responses: {
     200: jsonAnswer(functionStatistics, "The figures"),

@@ -15,18 +15,16 @@ const percentiles = z
 
 const share = z.number().min(0).max(1);
 
-/** What a function's latest invocations come to. */
+/** What a function's invocations of a window come to. */
 export const functionStatistics = z
   .object({
     functionName,
     windowMs: z.number().int().openapi({ description: "How far back was looked" }),
-    count: z.number().int().openapi({ description: "How many invocations the figures are of" }),
-    sampled: z.boolean().openapi({
-      description: "There were more: the figures are of the newest ones, down to sinceUs",
-    }),
     sinceUs: z.number().int().openapi({
-      description: "Where the time that the figures cover begins, microseconds since the epoch",
+      description:
+        "Where the time that the figures cover begins: the minute in which the window does, microseconds since the epoch",
     }),
+    count: z.number().int().openapi({ description: "How many invocations are on record" }),
     errors: z
       .object({
         failed: z.number().int().openapi({ description: "Those that failed" }),
@@ -35,6 +33,10 @@ export const functionStatistics = z
         lost: z.number().int().openapi({ description: "Those that the server's own end cut off" }),
       })
       .openapi({ description: "How many did not succeed" }),
+    sampled: z.boolean().openapi({
+      description: "The times are of the newest ones alone; all counts and shares are of all",
+    }),
+    sampleCount: z.number().int().openapi({ description: "How many the times are of" }),
     runUs: percentiles,
     totalUs: percentiles.openapi({ description: "From the queue to the end, microseconds" }),
     starts: z
@@ -51,10 +53,11 @@ export const functionStatistics = z
     example: {
       functionName: "hello",
       windowMs: 3_600_000,
-      count: 240,
-      sampled: false,
       sinceUs: 1769860800000000,
+      count: 240,
       errors: { failed: 2, timed_out: 0, cancelled: 1, lost: 0 },
+      sampled: false,
+      sampleCount: 240,
       runUs: { p50: 1_273, p95: 3_414, p99: 6_120 },
       totalUs: { p50: 1_506, p95: 4_168, p99: 8_364 },
       starts: { cold: 0.1, pooled: 0.9, warm: 0 },
@@ -69,7 +72,9 @@ export const statisticsQuery = z.object({
     .min(1)
     .max(7 * 86_400_000)
     .default(3_600_000)
-    .openapi({ description: "How far back to look; at most 7 days" }),
+    .openapi({
+      description: "How far back to look, to the beginning of that minute; at most 7 days",
+    }),
 });
 
 export type FunctionStatistics = z.infer<typeof functionStatistics>;

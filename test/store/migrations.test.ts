@@ -88,6 +88,31 @@ test("steps out of order are refused before any of them is applied", () => {
   assert.equal(versionOf(connection), 0);
 });
 
+test("the invocations that are on record already are counted by minute as new ones are", () => {
+  using files = new Files();
+  const [old, fresh] = [files.open("old.db"), files.open("fresh.db")];
+  migrate(old, released.slice(0, 1));
+  migrate(fresh);
+  for (const connection of [old, fresh]) connection.exec(someInvocations);
+  migrate(old);
+  const [migrated, counted] = [old, fresh].map((connection) =>
+    connection.prepare("SELECT * FROM invocation_minutes").all(),
+  );
+  assert.equal(migrated?.length, 4);
+  assert.deepEqual(migrated, counted);
+});
+
+const someInvocations = `
+  WITH RECURSIVE place(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM place WHERE i < 99)
+  INSERT INTO invocations (id, kind, function_name, status, start_kind, queued_at_us,
+    stdout_bytes, stdout_truncated, stderr_bytes, stderr_truncated)
+  SELECT printf('%02d', i), iif(i % 7 = 0, 'build', 'invoke'), iif(i % 11 = 0, NULL, 'f' || (i % 2)),
+    CASE i % 5 WHEN 0 THEN 'failed' WHEN 1 THEN 'timed_out' WHEN 2 THEN 'lost'
+      WHEN 3 THEN 'cancelled' ELSE 'succeeded' END,
+    CASE i % 4 WHEN 0 THEN 'cold' WHEN 1 THEN 'warm' WHEN 2 THEN 'pooled' END,
+    i * 1000000, 0, 0, 0, 0
+  FROM place`;
+
 class Files implements Disposable {
   readonly #directory = new TempDirectory();
   readonly #stack = new DisposableStack();

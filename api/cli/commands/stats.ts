@@ -7,7 +7,7 @@ import { type Columns, printJson, printTable } from "../output.ts";
 /** `runlet stats`. */
 export function statsCommand(): Command {
   return withServer(new Command("stats"), ["runlet stats hello --window-ms 86400000"])
-    .description("show what a function's latest invocations come to: errors, times, starts")
+    .description("show what a function's invocations come to: errors, times, starts")
     .argument("<name>", "the function")
     .option("--window-ms <n>", "how far back to look, at most 7 days", wholeNumber, 3_600_000)
     .action(async (name: string, options: ServerOptions & { windowMs: number }) => {
@@ -18,16 +18,16 @@ export function statsCommand(): Command {
 }
 
 function print(statistics: FunctionStatistics): void {
-  const { functionName, count, sampled, sinceUs, errors, starts, runUs, totalUs } = statistics;
-  const which = sampled ? `the newest ${count}` : String(count);
-  process.stdout.write(`${functionName}: ${which} invocations since ${moment(sinceUs)}\n`);
+  const { functionName, count, sampled, sampleCount, sinceUs, errors, starts } = statistics;
+  process.stdout.write(`${functionName}: ${count} invocations since ${moment(sinceUs)}\n`);
   const counts = Object.entries(errors).map(([status, number]) => `${number} ${status}`);
   process.stdout.write(`errors: ${counts.join(", ")}\n`);
   const shares = Object.entries(starts).map(([kind, share]) => `${percent(share)} ${kind}`);
   process.stdout.write(`starts: ${shares.join(", ")}\n`);
+  if (sampled) process.stdout.write(`times: of the newest ${sampleCount}\n`);
   const rows = [
-    { time: "run", ...runUs },
-    { time: "total", ...totalUs },
+    { time: "run", ...statistics.runUs },
+    { time: "total", ...statistics.totalUs },
   ];
   printTable(columns, rows, "");
 }
