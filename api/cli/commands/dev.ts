@@ -24,7 +24,9 @@ const examples = [
 /** `runlet dev`. */
 export function devCommand(): Command {
   return withServer(new Command("dev"), examples)
-    .description("deploy a directory at each save, invoke it and show what it did; Ctrl-C ends it")
+    .description(
+      "deploy a directory at each save, invoke it, and show what it does; Ctrl-C ends it",
+    )
     .argument("[dir]", "the directory", ".")
     .option("--name <name>", "name of the function; from runlet.json or the path by default")
     .option("--event <path>", "file with the event; event.json of the directory by default")
@@ -52,12 +54,20 @@ async function watchAndPlay(
   using changes = new Changes(options.directory);
   signal.addEventListener("abort", () => changes[Symbol.dispose]());
   let { next } = changes;
-  for (let isFirst = true; !signal.aborted; isFirst = false) {
+  let isReached = false;
+  const told: Report = {
+    ...report,
+    deployed: (...deployed) => {
+      isReached = true;
+      report.deployed(...deployed);
+    },
+  };
+  while (!signal.aborted) {
     const over = new AbortController();
     const client = new Client({ url, apiKey: apiKeyFor(url), signal: over.signal });
-    const round = playRound(client, report, options).catch((error: unknown) => {
+    const round = playRound(client, told, options).catch((error: unknown) => {
       if (over.signal.aborted) return;
-      if (isFirst && error instanceof ConnectionError) throw error;
+      if (!isReached && error instanceof ConnectionError) throw error;
       report.failed(error);
     });
     await Promise.race([next, round.then(async () => await next)]);

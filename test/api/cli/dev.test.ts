@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { after, test } from "node:test";
-import type { Invocation } from "../../../api/schema/invocation.ts";
 import { poll } from "../../../runtime/deadline.ts";
 import { startTestServer } from "../../support/server.ts";
 import { tempDir, type TempDir } from "../../support/temp-dir.ts";
@@ -16,10 +15,12 @@ const ctrlC = "\u0003";
 test("dev deploys and invokes at each save, shows what goes wrong, and ends at Ctrl-C with 0", async () => {
   await using dir = await project("saved");
   using dev = runletOnTerminal(["dev", "saved"], { url, cwd: dir.path });
-  await shows(dev, /saved version 1 deployed in [^]*\{"one":1\}[^]*said 1[^]*succeeded .*run /);
+  await shows(dev, /saved version 1 deployed in [^]*\{"one":1\}[^]*succeeded .*run /);
 
+  assert.match(dev.screen(), /deployed[^]*said 1[^]*succeeded/);
   await writeFile(dir.file("saved/index.mjs"), code(2));
-  await shows(dev, /version 2 deployed[^]*\{"one":2\}[^]*said 2/);
+  await shows(dev, /version 2 deployed[^]*\{"one":2\}[^]*succeeded/);
+  assert.equal(dev.screen().match(/said 2/g)?.length, 1, dev.screen());
 
   // As editors do that write another file and put it in place.
   for (const n of [3, 4]) {
@@ -72,16 +73,29 @@ test("dev takes no notice of node_modules and .git", async () => {
   assert.deepEqual((await server.client.invocations({ function: "quiet" })).items, []);
 });
 
-test("a save while an invocation runs ends it", async () => {
+test("dev shows what a function writes as it comes, whoever calls it, and a save while it runs ends it", async () => {
   await using dir = await project("slow");
-  const slow = "export const handler = () => new Promise((r) => setTimeout(r, 20_000));";
-  await writeFile(dir.file("slow/index.mjs"), slow);
+  await writeFile(
+    dir.file("slow/index.mjs"),
+    `export const handler = async (by) => {
+      console.log("at work for", by);
+      await new Promise((resolve) => setTimeout(resolve, 20_000));
+    };`,
+  );
   using dev = runletOnTerminal(["dev", "slow"], { url, cwd: dir.path });
   await shows(dev, /version 1 deployed/);
-  await poll("see it run", async () => await slowOne("running"), { timeoutMs: 20_000 });
+  await shows(dev, /at work for \{\}/);
+  const other = server.client.invoke("slow", { event: '"another"' }).catch(() => undefined);
+  await shows(dev, /at work for another/);
+  const ids = await runningOfSlow();
+  assert.equal(ids.length, 2);
+  await server.client.cancel(ids[0] ?? "");
+  await other;
   await writeFile(dir.file("slow/index.mjs"), code(1));
   await shows(dev, /version 2 deployed[^]*\{"one":1\}/);
-  await poll("see it end", async () => await slowOne("cancelled"), { timeoutMs: 20_000 });
+  const isOver = async (): Promise<true | undefined> =>
+    (await runningOfSlow()).length === 0 || undefined;
+  await poll("see it end", isOver, { timeoutMs: 20_000 });
 });
 
 test("dev --json tells a line of JSON for each thing, with the event of --event", async () => {
@@ -124,9 +138,10 @@ async function project(name: string): Promise<TempDir> {
   return dir;
 }
 
-async function slowOne(status: Invocation["status"]): Promise<true | undefined> {
-  const { items } = await server.client.invocations({ function: "slow", status });
-  return items.length > 0 ? true : undefined;
+/** The ids of what runs, the newest first. */
+async function runningOfSlow(): Promise<string[]> {
+  const { items } = await server.client.invocations({ function: "slow", status: "running" });
+  return items.map(({ id }) => id);
 }
 
 /** Waits until the screen has it. */
