@@ -22,6 +22,7 @@ const entry = join(import.meta.dirname, "../../api/server.ts");
 /** Runlet as its users have it: a process of its own, with directories of its own. */
 export interface Server extends AsyncDisposable {
   readonly pid: number;
+  readonly url: string;
   readonly client: Client;
   /** Deploys the function under test; answers the path to post events to. */
   deploy(isolation: "fresh" | "reuse"): Promise<string>;
@@ -66,6 +67,7 @@ export async function startServer(
   const client = new Client({ url, signal });
   return {
     pid: child.pid,
+    url,
     client,
     deploy: async (isolation) => await deploy(client, isolation),
     heat: async () => {

@@ -2,11 +2,16 @@ import { type BenchResult, seriesOf, type Verdict } from "./result.ts";
 
 type Measured = Pick<BenchResult, "series" | "ratios">;
 
-/** Whether Runlet's median is at most so much. */
-export function medianAtMost(result: Measured, limit: number, unit: string): Verdict {
-  const { p50 } = seriesOf(result, "runlet");
+/** Whether Runlet's median, or that of a variant of it, is at most so much. */
+export function medianAtMost(
+  result: Measured,
+  limit: number,
+  unit: string,
+  name = "runlet",
+): Verdict {
+  const { p50 } = seriesOf(result, name);
   return {
-    promise: `p50 <= ${limit} ${unit}`,
+    promise: `p50${name === "runlet" ? "" : ` of ${name}`} <= ${limit} ${unit}`,
     figure: `${p50.toPrecision(3)} ${unit}`,
     holds: p50 <= limit,
   };

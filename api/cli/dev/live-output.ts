@@ -31,11 +31,13 @@ export class LiveOutput {
       const next = new Promise<void>((resolve) => {
         this.#onEnd = resolve;
       });
-      const over = this.done.then(() => {
-        this.#ended = undefined;
-      });
-      await Promise.race([next, over]);
+      await Promise.race([next, this.#over()]);
     }
+    this.#ended = undefined;
+  }
+
+  async #over(): Promise<void> {
+    await this.done;
     this.#ended = undefined;
   }
 
