@@ -292,8 +292,10 @@ export function createServices(options: ServicesOptions): Services {
     invoker,
     idempotentInvoker: new IdempotentInvoker({
       store: new IdempotencyKeyStore(database),
+      writer,
       functions,
       invoker,
+      events,
     }),
     events,
     deadLetters: new DeadLetters({

@@ -26,10 +26,7 @@ export class CallMethods extends Methods {
 
   /** Invokes a function and waits for the beginning of its answer. */
   async invokeStream(name: string, options: InvokeOptions = {}): Promise<StreamedAnswer> {
-    const { idempotencyKey } = options;
-    const response = await postEvent(this.connection, name, options, {
-      ...(idempotencyKey !== undefined && { "idempotency-key": `"${idempotencyKey}"` }),
-    });
+    const response = await postEvent(this.connection, name, options);
     const body = response.body ?? new Blob([]).stream();
     return { ...headOf(response), body, logTail: () => logTailOf(response) };
   }

@@ -13,13 +13,13 @@ export interface InvokeOptions {
   log?: "tail" | undefined;
   /** W3C trace context that the invocation is to be part of. */
   traceparent?: string | undefined;
-  /** Has the function run once for this key and event within a day; a further call gets the first answer. */
+  /** Has the function run once for this key and event within a day; a further call gets the first answer, or event. */
   idempotencyKey?: string | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /** An event whose caller does not wait. */
-export interface InvokeAsyncOptions extends Omit<InvokeOptions, "log" | "idempotencyKey"> {
+export interface InvokeAsyncOptions extends Omit<InvokeOptions, "log"> {
   /** The URL that is told of its end, and the name of the secret that signs what is sent there. */
   callback?: Callback | undefined;
 }
@@ -55,12 +55,13 @@ export async function postEvent(
   more: Record<string, string> = {},
 ): Promise<ServerResponse> {
   const { event = "{}", contentType = "application/json", qualifier, signal } = options;
-  const { log, traceparent } = options;
+  const { log, traceparent, idempotencyKey } = options;
   const path = withQuery(pathOf("functions", name, "invocations"), { qualifier });
   const headers = {
     "content-type": contentType,
     ...(log !== undefined && { "runlet-log": log }),
     ...(traceparent !== undefined && { traceparent }),
+    ...(idempotencyKey !== undefined && { "idempotency-key": `"${idempotencyKey}"` }),
     ...more,
   };
   return await connection.send(path, { method: "POST", body: event, headers, signal });

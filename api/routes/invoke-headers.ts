@@ -10,7 +10,7 @@ export const invokeHeaders = [
     name: "Idempotency-Key",
     in: "header" as const,
     description:
-      "Has the function run once for this key and this event within a day; further calls get the first answer, failures included",
+      "Has the function run once for this key and this event within a day; further calls get the first answer, failures included, or with respond-async the id of the first event",
     schema: { type: "string" as const, maxLength: 255 },
     example: "8e03978e-40d5-43dd-bc93-6894a57f9324",
   },

@@ -113,22 +113,21 @@ export function invokeRoutes({
       context.req.header("runlet-callback-secret"),
     );
     if (prefersAsync(context.req.header("prefer"))) {
-      if (key !== undefined) throw keyedEvent();
-      const eventId = await events.accept({ ...call, body: event, source: "api", callback });
-      const location = `/v1/events/${eventId}`;
-      return context.json({ eventId }, 202, { "preference-applied": "respond-async", location });
+      const accept = { ...call, body: event, source: "api", callback };
+      const { eventId, isReplayed } =
+        key === undefined
+          ? { eventId: await events.accept(accept), isReplayed: false }
+          : await idempotent.accept({ ...accept, key });
+      return context.json({ eventId }, 202, {
+        "preference-applied": "respond-async",
+        location: `/v1/events/${eventId}`,
+        ...(isReplayed && { "runlet-idempotent-replay": "true" }),
+      });
     }
     if (callback !== undefined) throw callbackOfWaiting();
     if (key !== undefined) return respond(await idempotent.invoke({ ...request, key }), context);
     return respond(await invoker.open(request), context);
   });
-}
-
-function keyedEvent(): RunletError {
-  return new RunletError(
-    "invalid_argument",
-    "Cannot queue the event: an Idempotency-Key goes with a call that waits for its answer. Leave one of the two out",
-  );
 }
 
 function callbackOfWaiting(): RunletError {

@@ -183,14 +183,48 @@ test("a server that was killed after its answer answers the same when it is ther
   assert.equal(Buffer.from(second.body).toString(), first);
 });
 
-test("a key with an event that is to be queued is refused", async () => {
-  const response = await server.fetch("/v1/functions/once/invocations", {
-    method: "POST",
-    headers: { "idempotency-key": randomUUID(), prefer: "respond-async" },
-  });
-  const problem = await problemIn(response);
-  assert.equal(problem.code, "invalid_argument");
-  assert.match(problem.detail, /Idempotency-Key/);
+test("the same key and event are queued once, also where they come at once, and cancelled for good", async () => {
+  const { client } = server;
+  await deploy("queued", "export const handler = () => 1;");
+  await client.setConcurrency("queued", { reserved: 0 });
+  const accept = async (key: string, event = "{}"): Promise<Response> =>
+    await server.fetch("/v1/functions/queued/invocations", {
+      method: "POST",
+      body: event,
+      headers: {
+        "content-type": "application/json",
+        "idempotency-key": key,
+        prefer: "respond-async",
+      },
+    });
+  const key = randomUUID();
+  assert.equal((await accept(key, "{not")).status, 400, "its key stays free");
+  const accepted = await Promise.all([accept(key), accept(key), accept(key)]);
+  accepted.push(await accept(key));
+  const replays = accepted.map(({ headers }) => headers.get("runlet-idempotent-replay"));
+  assert.deepEqual(replays.toSorted(), [null, "true", "true", "true"].toSorted());
+  const ids = accepted.map(({ headers }) => headers.get("location"));
+  assert.equal(new Set(ids).size, 1);
+  const { items } = await client.events({ function: "queued" });
+  assert.deepEqual(
+    items.map(({ id }) => `/v1/events/${id}`),
+    [ids[0]],
+  );
+  const another = await client.invokeAsync("queued", { idempotencyKey: randomUUID() });
+  assert.notEqual(another.eventId, items[0]?.id);
+  for (const response of [await accept(key, "[]"), await invoke("queued", { key })]) {
+    assert.equal((await problemIn(response)).code, "idempotency_key_reused");
+  }
+  const id = items[0]?.id ?? "";
+  // Not while it is turned away.
+  const cancel = async (): Promise<true | undefined> =>
+    await client.cancelEvent(id).then(
+      () => true,
+      () => undefined,
+    );
+  await poll("cancel it", cancel, { timeoutMs: 20_000 });
+  assert.equal((await accept(key)).headers.get("location"), ids[0]);
+  assert.equal((await client.events({ function: "queued" })).items.length, 1);
 });
 
 for (const key of ['""', "a b", '"', "x".repeat(256)]) {

@@ -59,7 +59,7 @@ export function invokeCommand(): Command {
       const event = await eventOf(typed, options.file);
       const client = clientOf(options);
       if (options.async) {
-        const request = { event, contentType, qualifier, callback };
+        const request = { event, contentType, qualifier, callback, idempotencyKey };
         const accepted = await client.invokeAsync(name, request);
         return printDone(options, accepted, accepted.eventId);
       }

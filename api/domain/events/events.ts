@@ -47,13 +47,15 @@ export class Events {
 
   /**
    * Queues an event and answers its id once it is durable; a write to the record in the same turn of the
-   * event loop shares its commit.
+   * event loop, as `onQueue` may make once the event was found to be in order, shares its commit.
    * @throws `not_found` without such a function or version; `invalid_argument` for an event that is not what
    * it says; `failed_precondition` for a callback that may not be told; `payload_too_large`.
    */
-  async accept(request: AcceptRequest): Promise<string> {
+  async accept(request: AcceptRequest, onQueue?: () => void): Promise<string> {
     const event = this.#check(request);
-    await this.#options.queue.accept(event);
+    const queued = this.#options.queue.accept(event);
+    onQueue?.();
+    await queued;
     this.#options.onAccepted();
     return event.id;
   }
