@@ -117,6 +117,8 @@ export function createApp(options: AppOptions): OpenAPIHono {
   const app = new OpenAPIHono();
   app.use(async (context, next) => {
     await next();
+    // Nobody reads the body of an answer to HEAD, and what makes it must not go on.
+    if (context.req.raw.method === "HEAD") await context.res.body?.cancel();
     // A server that is going away must not have its last callers wait for their connections' end.
     if (options.isClosing()) context.header("connection", "close");
   });

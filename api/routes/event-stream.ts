@@ -11,6 +11,10 @@ const keepAliveMs = 15_000;
 export function eventStream(follower: Followed): Response {
   const encoder = new TextEncoder();
   let keepAlive: NodeJS.Timeout;
+  const end = (): void => {
+    clearInterval(keepAlive);
+    follower[Symbol.dispose]();
+  };
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => {
       // The head goes out with the first bytes, and tells the caller that it follows from now on.
@@ -20,7 +24,10 @@ export function eventStream(follower: Followed): Response {
       }, keepAliveMs);
     },
     pull: async (controller) => {
-      const event = await follower.next();
+      const event = await follower.next().catch((error: unknown) => {
+        end();
+        throw error;
+      });
       if (event !== undefined) {
         const data = JSON.stringify(event);
         // Whoever reconnects says the last number that it has seen.
@@ -28,13 +35,10 @@ export function eventStream(follower: Followed): Response {
         controller.enqueue(encoder.encode(`${id}event: ${event.type}\ndata: ${data}\n\n`));
         return;
       }
-      clearInterval(keepAlive);
+      end();
       controller.close();
     },
-    cancel: () => {
-      clearInterval(keepAlive);
-      follower[Symbol.dispose]();
-    },
+    cancel: end,
   });
   const headers = { "content-type": "text/event-stream", "cache-control": "no-store" };
   return new Response(body, { headers });

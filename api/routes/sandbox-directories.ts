@@ -58,14 +58,17 @@ export function sandboxDirectoryRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEn
     .openapi(pack, async (context) => {
       const sandbox = sandboxes.find(context.req.valid("param").id);
       const { path, user } = exactPath(context.req.url, context.req.valid("query"));
-      const archive = sandbox.tools.pack(path, { user });
+      const archive = sandbox.tools.pack(path, { user }, context.req.raw.signal);
       // A directory that cannot be read is told before the head of the answer.
       const first = await archive.next();
       const bytes = (async function* () {
         if (!first.done) yield first.value;
         yield* archive;
       })();
-      const busy = sandbox.activity.begin();
+      const busy = new DisposableStack();
+      busy.use(sandbox.activity.begin());
+      // Whoever never asked for a byte has not begun what would end it.
+      busy.defer(() => void archive.return(undefined));
       const body = sentBytes(ReadableStream.from(bytes), context.env, busy);
       return new Response(body, { headers: { "content-type": "application/x-tar" } });
     })
@@ -89,6 +92,6 @@ export function sandboxDirectoryRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEn
     .openapi(watch, async (context) => {
       const sandbox = sandboxes.find(context.req.valid("param").id);
       const { path, ...options } = exactPath(context.req.url, context.req.valid("query"));
-      return eventStream(await FileWatch.begin(sandbox, path, options));
+      return eventStream(await FileWatch.begin(sandbox, path, options, context.req.raw.signal));
     });
 }

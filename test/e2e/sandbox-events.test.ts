@@ -112,6 +112,10 @@ suite("what happens to sandboxes", () => {
     const { signal } = leave;
     const follow = async (): Promise<Response> =>
       await server.fetch("/v1/sandbox-events", { headers, signal });
+    for (let left = 101; left > 0; left--) {
+      const head = await server.fetch("/v1/sandbox-events", { method: "HEAD", headers });
+      assert.equal(head.status, 200, "HEAD follows nothing");
+    }
     const answers = await Promise.all(Array.from({ length: 101 }, follow));
     const [refused] = answers.filter(({ status }) => status !== 200);
     assert.ok(refused !== undefined);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, suite, test } from "node:test";
+import { poll } from "../../runtime/deadline.ts";
 import { problemOf } from "../support/problem.ts";
 import { tarOf } from "../runtime/image/archives.ts";
 import { startTestServer } from "../support/server.ts";
@@ -17,6 +18,15 @@ async function bytesOf(body: Promise<ReadableStream<Uint8Array>>): Promise<Buffe
 
 async function* pieces(count: number, piece: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let left = count; left > 0; left--) yield piece;
+}
+
+/** How many of the processes that serve archives and watches run inside. */
+async function toolsIn(sandbox: string): Promise<number> {
+  const { stdout } = await client.runCommand(sandbox, {
+    args: ["pgrep", "-fc", "^python3 -I -B -c"],
+    user: "root",
+  });
+  return Number(stdout.text);
 }
 
 suite("files of a sandbox", () => {
@@ -246,5 +256,26 @@ suite("files of a sandbox", () => {
     assert.ok(seen.includes("created sub/new.txt"), seen.join());
     assert.ok(seen.includes("removed sub/new.txt"), seen.join());
     assert.equal(seen.at(-1), "gone");
+  });
+
+  test("nothing goes on inside for who leaves a quiet watch or a tar, or asks for the head of one", async () => {
+    await client.makeDirectory(id, "quiet");
+    await client.runCommand(id, { command: "head -c 30000000 /dev/zero > quiet/large" });
+    const none = async (): Promise<true | undefined> =>
+      (await toolsIn(id)) === 0 ? true : undefined;
+    for (const method of ["GET", "HEAD"]) {
+      for (const what of ["watch", "archive"]) {
+        const leave = new AbortController();
+        const path = `/v1/sandboxes/${id}/files/${what}?path=quiet`;
+        const answer = await server.fetch(path, { method, signal: leave.signal });
+        assert.equal(answer.status, 200);
+        if (method === "GET") {
+          assert.equal(await toolsIn(id), 1);
+          leave.abort();
+        }
+        await poll(`see the end of ${method} ${what}`, none, { timeoutMs: 10_000 });
+      }
+    }
+    await client.removeFile(id, "quiet", { recursive: true });
   });
 });

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { RunletError } from "../../errors.ts";
 import type { Agent } from "./agent.ts";
 import type { As } from "./agent-files.ts";
-import type { ProcessView } from "./process-view.ts";
+import type { OutputPiece, ProcessView } from "./process-view.ts";
 
 type Tool = "pack" | "unpack" | "watch";
 
@@ -36,13 +36,12 @@ export class AgentTools {
   }
 
   /** A directory as a tar, as fast as it is taken. @throws what the tool says of a directory that it cannot read. */
-  async *pack(path: string, as: As = {}): AsyncGenerator<Uint8Array> {
+  async *pack(path: string, as: As = {}, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
     const what = `pack ${path}`;
-    const view = await this.#start("pack", [path], as, false);
+    const view = await this.#start("pack", [path], { ...as, signal });
     try {
       const errors: Buffer[] = [];
-      for (let piece = await view.next(); piece !== undefined; piece = await view.next()) {
-        if (!("body" in piece)) continue;
+      for await (const piece of piecesOf(view, signal)) {
         if (piece.stream === "stderr") keep(errors, piece.body);
         else yield piece.body;
       }
@@ -59,7 +58,7 @@ export class AgentTools {
     as: As = {},
     signal?: AbortSignal,
   ): Promise<number> {
-    const view = await this.#start("unpack", [path], as, true);
+    const view = await this.#start("unpack", [path], { ...as, signal, stdin: true });
     try {
       const said = collect(view);
       for await (const piece of content) await view.write(piece, signal);
@@ -72,18 +71,18 @@ export class AgentTools {
     }
   }
 
-  /** Tells of changes below a directory until it is gone or whoever listens is. */
+  /** Tells of changes below a directory until it is gone, or until `signal` says that whoever listens is. */
   async *watch(
     path: string,
     { isRecursive, ...as }: As & { isRecursive: boolean },
+    signal?: AbortSignal,
   ): AsyncGenerator<FileChange> {
     const mode = isRecursive ? "recursive" : "flat";
-    const view = await this.#start("watch", [path, mode], as, false);
+    const view = await this.#start("watch", [path, mode], { ...as, signal });
     try {
       let rest = "";
       const errors: Buffer[] = [];
-      for (let piece = await view.next(); piece !== undefined; piece = await view.next()) {
-        if (!("body" in piece)) continue;
+      for await (const piece of piecesOf(view, signal)) {
         if (piece.stream === "stderr") keep(errors, piece.body);
         else {
           const lines = (rest + piece.body.toString("latin1")).split("\n");
@@ -98,24 +97,36 @@ export class AgentTools {
     }
   }
 
-  async #start(tool: Tool, args: readonly string[], as: As, stdin: boolean): Promise<ProcessView> {
+  async #start(
+    tool: Tool,
+    args: readonly string[],
+    { user, stdin = false, signal }: As & { stdin?: boolean; signal?: AbortSignal | undefined },
+  ): Promise<ProcessView> {
     const source =
       sources.get(tool) ?? readFileSync(new URL(`tools/${tool}.py`, import.meta.url), "utf8");
     sources.set(tool, source);
-    return await this.#agent.spawn({
-      args: ["python3", "-I", "-B", "-c", source, ...args],
-      stdin,
-      bound: true,
-      ...(as.user !== undefined && { user: as.user }),
-    });
+    const options = { args: ["python3", "-I", "-B", "-c", source, ...args], stdin, bound: true };
+    return await this.#agent.spawn({ ...options, ...(user !== undefined && { user }) }, signal);
+  }
+}
+
+/** What a tool writes, to its end. @throws the signal's reason. */
+async function* piecesOf(
+  view: ProcessView,
+  signal?: AbortSignal,
+): AsyncGenerator<Extract<OutputPiece, { body: Buffer }>> {
+  for (;;) {
+    const piece = await view.next(signal);
+    if (piece === undefined) return;
+    if ("body" in piece) yield piece;
   }
 }
 
 async function collect(view: ProcessView): Promise<{ output: string; errors: Buffer[] }> {
   const output: Buffer[] = [];
   const errors: Buffer[] = [];
-  for (let piece = await view.next(); piece !== undefined; piece = await view.next()) {
-    if ("body" in piece) keep(piece.stream === "stderr" ? errors : output, piece.body);
+  for await (const piece of piecesOf(view)) {
+    keep(piece.stream === "stderr" ? errors : output, piece.body);
   }
   return { output: Buffer.concat(output).toString(), errors };
 }
