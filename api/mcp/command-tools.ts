@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Client } from "../client/client.ts";
 import { commandId, sandboxId, timeoutMs } from "./ids.ts";
-import { sections, shown } from "./text.ts";
+import { Excerpt, sections, shown } from "./text.ts";
 import { addTool, type Toolbox, type ToolAnswer } from "./tool.ts";
 
 const run = z.strictObject({
@@ -96,20 +96,20 @@ async function readCommand(
   { id, command, waitMs, signal }: Reading,
 ): Promise<ToolAnswer> {
   const enough = AbortSignal.timeout(waitMs);
-  let output = "";
+  const output = new Excerpt();
   try {
     const both = AbortSignal.any([signal, enough]);
     for await (const event of client.followCommand(id, command, { signal: both })) {
       if (event.type !== "output") continue;
       const { text, encoding } = event;
-      output += encoding === "base64" ? Buffer.from(text, "base64").toString() : text;
+      output.add(encoding === "base64" ? Buffer.from(text, "base64").toString() : text);
     }
   } catch (error) {
     if (!enough.aborted || signal.aborted) throw error;
   }
   const { exitCode, reason, endedAtUs } = await client.command(id, command);
   const isRunning = endedAtUs === undefined;
-  const { text, isCut } = shown(output);
+  const { text, isCut } = output.shown;
   const state = isRunning ? "still running" : `exit code ${exitCode} (${reason})`;
   return {
     text: [`${state}${isCut ? ", output cut" : ""}`, sections({ output: text })]

@@ -9,12 +9,42 @@ export interface Shown {
 
 /** The beginning and the end of what is too long to be shown; errors stand at the end. */
 export function shown(text: string, maxChars = maxShownChars): Shown {
-  if (text.length <= maxChars) return { text, isCut: false };
-  const half = Math.floor(maxChars / 2);
-  const head = text.slice(0, half).toWellFormed();
-  const tail = text.slice(-half).toWellFormed();
-  const mark = `\n[… ${text.length - 2 * half} characters left out …]\n`;
-  return { text: head + mark + tail, isCut: true };
+  const excerpt = new Excerpt(maxChars);
+  excerpt.add(text);
+  return excerpt.shown;
+}
+
+/** Gathers a text of any length, of which it keeps no more than is shown. */
+export class Excerpt {
+  readonly #maxChars: number;
+  #head = "";
+  /** What comes behind a full head, its end alone. */
+  #tail = "";
+  #chars = 0;
+
+  constructor(maxChars = maxShownChars) {
+    this.#maxChars = maxChars;
+  }
+
+  add(text: string): void {
+    this.#chars += text.length;
+    const room = this.#maxChars - this.#head.length;
+    this.#head += text.slice(0, room);
+    if (text.length > room) this.#tail = (this.#tail + text.slice(room)).slice(-this.#halfChars);
+  }
+
+  get shown(): Shown {
+    if (this.#chars <= this.#maxChars) return { text: this.#head, isCut: false };
+    const half = this.#halfChars;
+    const head = this.#head.slice(0, half).toWellFormed();
+    const tail = (this.#head + this.#tail).slice(-half).toWellFormed();
+    const mark = `\n[… ${this.#chars - 2 * half} characters left out …]\n`;
+    return { text: head + mark + tail, isCut: true };
+  }
+
+  get #halfChars(): number {
+    return Math.floor(this.#maxChars / 2);
+  }
 }
 
 /** Parts under their names, those that are empty left out. */

@@ -14,6 +14,8 @@ export interface TerminalInput {
 
 /** What is typed and not taken yet, at most, and one message of it. */
 const maxPendingBytes = 1024 * 1024;
+/** What a message costs beside its bytes, so that tiny and empty ones are bounded too. */
+const messageCostBytes = 256;
 const heartbeatMs = 30_000;
 /** Of the WebSocket protocol. */
 const closeCodes = { normal: 1000, badMessage: 1008, failed: 1011 } as const;
@@ -90,11 +92,12 @@ class TerminalSocket {
   }
 
   #receive(body: Buffer, isBinary: boolean): void {
-    this.#pendingBytes += body.byteLength;
+    const cost = body.byteLength + messageCostBytes;
+    this.#pendingBytes += cost;
     if (this.#pendingBytes >= maxPendingBytes) this.#socket.pause();
     void this.#inputs.add(async () => {
       await this.#take(body, isBinary);
-      this.#pendingBytes -= body.byteLength;
+      this.#pendingBytes -= cost;
       if (this.#pendingBytes < maxPendingBytes) this.#socket.resume();
     });
   }

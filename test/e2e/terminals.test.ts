@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { after, suite, test } from "node:test";
 import { WebSocket } from "ws";
 import type { Terminal } from "../../api/client/terminal.ts";
@@ -147,6 +149,29 @@ suite("a terminal over a WebSocket", () => {
       assert.equal(code, 1008);
     });
   }
+
+  test("holds back who sends what nobody takes, empty messages too", async () => {
+    const connections: Socket[] = [];
+    const onConnection = (message: unknown): void =>
+      void connections.push((message as { socket: Socket }).socket);
+    subscribe("net.server.socket", onConnection);
+    const { id } = await box.commands.start({
+      command: "stty raw -echo; sleep 300",
+      terminal: { cols: 80, rows: 24 },
+    });
+    const path = `/v1/sandboxes/${box.id}/commands/${id}/terminal`;
+    const socket = new WebSocket(url.replace("http", "ws") + path);
+    await once(socket, "open");
+    unsubscribe("net.server.socket", onConnection);
+    // More than a terminal holds.
+    socket.send(Buffer.alloc(500_000));
+    for (let left = 5000; left > 0; left--) socket.send(Buffer.alloc(0));
+    const isHeld = (): true | undefined => connections.some((each) => each.isPaused()) || undefined;
+    await poll("see it held back", isHeld, { timeoutMs: 10_000 });
+    assert.equal((await box.commands.run({ command: "echo quick" })).stdout.text, "quick\n");
+    socket.terminate();
+    await box.commands.signal(id, "KILL");
+  });
 
   test("is refused to a command without one, to one that is not there, and to plain HTTP", async () => {
     const { id } = await box.commands.start({ command: "sleep 1" });
