@@ -253,8 +253,9 @@ export function createServices(options: ServicesOptions): Services {
     maxSandboxes: config.maxSandboxes,
     maxMemoryBytes: config.maxSandboxMemoryBytes,
     limitsOf: (keyId) => keys.limitsOf(keyId),
+    onError,
   });
-  const commands = new Commands({ sandboxes, store: records.sandboxes });
+  const commands = new Commands({ sandboxes, store: records.sandboxes, onError });
   const hooked = { store: webhookStore, sandboxes: records.sandboxes, queue: records.events };
   const onQueued = (): void => deliveries.wake();
   const snapshots = new Snapshots({
@@ -269,7 +270,7 @@ export function createServices(options: ServicesOptions): Services {
   return {
     sandboxes,
     sandboxEvents: new SandboxEvents(records.sandboxes, sandboxes),
-    webhooks: new Webhooks({ ...hooked, callbacks }),
+    webhooks: new Webhooks({ ...hooked, writer, callbacks }),
     retention: new Retention({
       database,
       invocations: records.invocations,
@@ -278,7 +279,7 @@ export function createServices(options: ServicesOptions): Services {
       maxBytes: config.maxRecordBytes,
       onError,
     }),
-    relay: new WebhookRelay({ ...hooked, writer, onQueued, onError }),
+    relay: new WebhookRelay({ ...hooked, onQueued, onError }),
     commands,
     contexts: new Contexts(sandboxes),
     snapshots,

@@ -30,6 +30,13 @@ export class RecordedEventQueue {
     return await this.#writer.write(() => this.#store.insert(event));
   }
 
+  async acceptAll(events: readonly NewEvent[], along: () => void): Promise<void> {
+    await this.#writer.write(() => {
+      for (const event of events) this.#store.insert(event);
+      along();
+    });
+  }
+
   async lease(turn: LeaseTurn): Promise<EventRow | undefined> {
     return await this.#writer.write(() => this.#store.lease(turn));
   }

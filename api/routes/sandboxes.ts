@@ -141,10 +141,11 @@ export function sandboxRoutes(sandboxes: Sandboxes, snapshots: Snapshots): OpenA
     .openapi(create, async (context) => {
       const { snapshot, ...spec } = context.req.valid("json");
       const keyId = callerOf(context)?.id;
+      const { signal } = context.req.raw;
       const opened =
         snapshot === undefined
-          ? await sandboxes.create({ ...spec, keyId })
-          : await snapshots.open(snapshot, changesOf(await context.req.json()), keyId);
+          ? await sandboxes.create({ ...spec, keyId }, signal)
+          : await snapshots.open(snapshot, changesOf(await context.req.json()), { keyId, signal });
       return context.json(opened, 201, { location: `/v1/sandboxes/${opened.id}` });
     })
     .openapi(list, (context) => context.json(sandboxes.list(context.req.valid("query")), 200))

@@ -114,7 +114,8 @@ export function sandboxSnapshotRoutes(snapshots: Snapshots): OpenAPIHono {
     .openapi(fork, async (context) => {
       const { id } = context.req.valid("param");
       const spec = context.req.valid("json");
-      const items = await snapshots.fork(id, spec, callerOf(context)?.id);
+      const { signal } = context.req.raw;
+      const items = await snapshots.fork(id, spec, { keyId: callerOf(context)?.id, signal });
       return context.json({ items }, 201);
     });
 }

@@ -118,7 +118,7 @@ export const sandboxState = z.enum(["running", "paused", "ended"]).openapi({
 });
 
 export const sandboxEndReason = z
-  .enum(["deleted", "timeout", "idle", "oom", "disk", "exited", "lost", "shutdown"])
+  .enum(["deleted", "timeout", "idle", "oom", "disk", "exited", "abandoned", "lost", "shutdown"])
   .openapi({ description: "Why it ended" });
 
 const example = {

@@ -190,6 +190,47 @@ suite("commands of a sandbox", () => {
     await stream.return(undefined);
   });
 
+  test("a command that leaves behind what writes for ever has ended, and nobody is held up", async () => {
+    const result = await client.runCommand(id, { command: "yes & exit 3" });
+    assert.equal(result.exitCode, 3);
+    assert.equal(await text({ command: "echo quick" }), "quick\n");
+    await text({ command: "pkill -x yes", user: "root" });
+  });
+
+  test("input is answered once it is taken, and who goes away before holds up nobody", async () => {
+    const { id: command } = await client.startCommand(id, {
+      command: "while [ ! -e go ]; do sleep 0.05; done; wc -c",
+      hasStdin: true,
+    });
+    const path = `/v1/sandboxes/${id}/commands/${command}/stdin`;
+    const leave = new AbortController();
+    const body = Buffer.alloc(300_000, "x");
+    const left = server.fetch(path, { method: "POST", body, signal: leave.signal });
+    const answered = server.fetch(path, { method: "POST", body }).then(({ status }) => status);
+    for (let round = 0; round < 5; round++)
+      assert.equal(await text({ command: "echo quick" }), "quick\n");
+    assert.equal(await Promise.race([left, answered, Promise.resolve("neither")]), "neither");
+    leave.abort();
+    await assert.rejects(left);
+    await client.writeFile(id, "go", "");
+    assert.equal(await answered, 204);
+    await client.closeInput(id, command);
+    const events = await eventsOf(client.followCommand(id, command));
+    const takenBytes = Number(outputOf(events));
+    assert.ok(takenBytes >= 300_000 && takenBytes <= 600_000, String(takenBytes));
+  });
+
+  test("what has ended takes neither signals nor input, whoever has its number now", async () => {
+    const { id: command } = await client.runCommand(id, { command: "true" });
+    const refusals = [
+      client.signalCommand(id, command, "TERM"),
+      client.writeInput(id, command, "x"),
+      client.resizeTerminal(id, command, { cols: 80, rows: 24 }),
+    ];
+    for (const refusal of refusals) assert.equal((await problemOf(refusal)).code, "not_found");
+    await client.closeInput(id, command);
+  });
+
   test("a command over its time is killed with all of its session, and the sandbox goes on", async () => {
     const result = await client.runCommand(id, {
       command: "(sleep 301; echo late) & sleep 301",

@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import type { IncomingMessage } from "node:http";
 import { after, suite, test } from "node:test";
 import type { SandboxView } from "../../api/schema/sandbox.ts";
-import { poll } from "../../runtime/deadline.ts";
+import { poll, within } from "../../runtime/deadline.ts";
 import { networkSupport } from "../../runtime/network/support.ts";
+import { failingWrites } from "../support/failing-writes.ts";
 import { problemOf } from "../support/problem.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -20,6 +23,17 @@ async function ended(id: string, timeoutMs = 15_000): Promise<SandboxView> {
     return found.state === "ended" ? found : undefined;
   };
   return await poll("see the sandbox end", probe, { timeoutMs });
+}
+
+/** Settles when the server has a request for a path. */
+async function arrivalOf(path: string): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onRequest = (message: unknown): void => {
+    if ((message as { request: IncomingMessage }).request.url === path) resolve();
+  };
+  subscribe("http.server.request.start", onRequest);
+  await within(promise, `see a request for ${path}`, 10_000);
+  unsubscribe("http.server.request.start", onRequest);
 }
 
 const connects = `
@@ -95,6 +109,25 @@ suite("sandboxes", () => {
     assert.equal((await ended(id)).endReason, "idle");
   });
 
+  test("who asks for the head of what streams keeps nothing from being idle", async () => {
+    const { id } = await client.createSandbox({ ...small, idleTimeoutMs: 1000 });
+    const command = await client.startCommand(id, {
+      command: "head -c 300000 /dev/zero > large; echo; sleep 300",
+    });
+    for await (const event of client.followCommand(id, command.id)) {
+      if (event.type === "output") break;
+    }
+    for (const path of [
+      `commands/${command.id}/output`,
+      "files?path=large",
+      "files/archive?path=.",
+    ]) {
+      const head = await server.fetch(`/v1/sandboxes/${id}/${path}`, { method: "HEAD" });
+      assert.equal(head.status, 200, path);
+    }
+    assert.equal((await ended(id)).endReason, "idle");
+  });
+
   test("a timeout may pause it instead; resumed, it goes on where it was", async () => {
     const { id } = await client.createSandbox({ ...small, timeoutMs: 1000, onTimeout: "pause" });
     const { id: counting } = await client.startCommand(id, {
@@ -139,6 +172,76 @@ suite("sandboxes", () => {
     assert.equal((await ended(id)).endReason, "exited");
     const [command] = (await client.commands(id)).items;
     assert.notEqual(command?.endedAtUs, undefined);
+  });
+
+  test("one whose caller has gone away before the answer is ended, and so are copies", async () => {
+    const { id: original } = await client.createSandbox(small);
+    const opened = async (): Promise<SandboxView[]> =>
+      (await client.sandboxes.list({ metadata: "of=nobody" })).items;
+    const metadata = { of: "nobody" };
+    const requests: [string, object][] = [
+      ["/v1/sandboxes", { ...small, metadata }],
+      [`/v1/sandboxes/${original}/fork`, { count: 2, metadata }],
+    ];
+    for (const [path, body] of requests) {
+      const leave = new AbortController();
+      const headers = { "content-type": "application/json" };
+      const init = { method: "POST", headers, body: JSON.stringify(body), signal: leave.signal };
+      const arrived = arrivalOf(path);
+      const asked = server.fetch(path, init);
+      await arrived;
+      leave.abort();
+      await assert.rejects(asked);
+    }
+    // All of the room is there again.
+    const open = await poll(
+      "open as many as may be",
+      async () => {
+        const tries = [1, 2, 3].map(async () => await client.createSandbox(small));
+        const settled = await Promise.allSettled(tries);
+        const ids = settled.flatMap((each) => (each.status === "fulfilled" ? [each.value.id] : []));
+        if (ids.length === 3) return ids;
+        await Promise.all(ids.map(async (id) => await client.removeSandbox(id)));
+        return undefined;
+      },
+      { timeoutMs: 20_000 },
+    );
+    assert.deepEqual(
+      (await opened()).filter(({ state }) => state !== "ended"),
+      [],
+    );
+    await Promise.all([original, ...open].map(async (id) => await client.removeSandbox(id)));
+  });
+
+  test("one that ends while nothing can be written gives its place free, and is on record later", async () => {
+    const { id } = await client.createSandbox({ ...small, memoryBytes: 1024 * mebibyte });
+    {
+      using _failing = failingWrites(server.config.dataDir, "UPDATE ON sandboxes");
+      await client.removeSandbox(id);
+      const { id: next } = await client.createSandbox({ ...small, memoryBytes: 1024 * mebibyte });
+      await client
+        .runCommand(next, { command: "kill -SEGV 1", user: "root" })
+        .catch(() => undefined);
+      assert.equal((await client.getSandbox(id)).state, "running");
+    }
+    assert.equal((await ended(id)).endReason, "deleted");
+  });
+
+  test("one whose pause cannot be written goes on, and is paused when it can", async () => {
+    const { id } = await client.createSandbox({ ...small, timeoutMs: 1000, onTimeout: "pause" });
+    const stateOf = async (): Promise<string> => (await client.getSandbox(id)).state;
+    {
+      using _failing = failingWrites(server.config.dataDir, "UPDATE ON sandboxes");
+      const overAtMs = performance.now() + 1500;
+      const isOver = (): true | undefined => performance.now() > overAtMs || undefined;
+      await poll("see its time pass", isOver, { timeoutMs: 10_000 });
+      assert.equal((await client.runCommand(id, { command: "true" })).exitCode, 0);
+      assert.equal(await stateOf(), "running");
+    }
+    const paused = async (): Promise<true | undefined> =>
+      (await stateOf()) === "paused" ? true : undefined;
+    await poll("see it paused", paused, { timeoutMs: 10_000 });
+    await client.removeSandbox(id);
   });
 
   test("more memory than it may have ends it with oom", async () => {

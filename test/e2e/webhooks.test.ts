@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Client } from "../../api/client/client.ts";
+import type { Sandbox } from "../../api/client/sandbox.ts";
 import { poll } from "../../runtime/deadline.ts";
 import { runlet } from "../api/cli/runlet.ts";
 import { startChildServer } from "../support/child-server.ts";
+import { failingWrites } from "../support/failing-writes.ts";
 import { problemOf } from "../support/problem.ts";
 import { isSigned, type Received, startReceiver } from "../support/receiver.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -60,6 +62,22 @@ test("a webhook is told, signed, of what happens from then on, as far as it aske
   );
   await client.removeWebhook("all");
   await client.removeWebhook("ends");
+});
+
+test("what cannot be queued for a webhook is queued later, though nothing more happens", async () => {
+  await using receiver = await startReceiver();
+  await client.putWebhook("late", { url: receiver.url, secret: "hook-key", events: ["created"] });
+  let box: Sandbox;
+  {
+    using _failing = failingWrites(server.config.dataDir, "INSERT ON events");
+    box = await client.sandboxes.open(small);
+    const unqueued = await client.webhookDeliveries("late");
+    assert.deepEqual(unqueued.items, []);
+  }
+  const [told] = await receiver.until(1);
+  assert.equal(toldIn(told as Received).data.sandboxId, box.id);
+  await client.removeWebhook("late");
+  await box.delete();
 });
 
 test("a delivery that fails is tried again under the same id; one that waits goes with its webhook", async () => {

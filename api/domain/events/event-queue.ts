@@ -15,6 +15,8 @@ import type {
 export interface EventQueue {
   /** Queues an event, due at once; false if one with its id is there already. */
   accept(event: NewEvent): Promise<boolean>;
+  /** Queues events as {@link accept} does and has `along` write what goes with them, all or nothing. */
+  acceptAll(events: readonly NewEvent[], along: () => void): Promise<void>;
   /** Leases one due event and counts the attempt; undefined if none is due whose turn it may be. */
   lease(turn: LeaseTurn): Promise<EventRow | undefined>;
   /** Gives a leased event back, due later. */

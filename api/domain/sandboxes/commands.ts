@@ -1,4 +1,5 @@
 import { constants } from "node:os";
+import { setTimeout as sleep } from "node:timers/promises";
 import { nowUs } from "../../../runtime/clock.ts";
 import { captureBoth } from "../../../runtime/container/stdio/capture.ts";
 import type { ProcessExit, ProcessView } from "../../../runtime/guest/agent/process-view.ts";
@@ -20,6 +21,13 @@ export interface StartedCommand {
   readonly ended: Promise<SandboxCommand>;
 }
 
+export interface CommandsOptions {
+  sandboxes: Sandboxes;
+  store: SandboxStore;
+  /** Told what could not be put on record. */
+  onError: (error: unknown) => void;
+}
+
 /** Which commands of a sandbox are listed. */
 interface CommandFilter {
   before?: string | undefined;
@@ -29,17 +37,23 @@ interface CommandFilter {
 
 const greatestId = "g";
 const spawnTimeoutMs = 30_000;
+/** How far the clock inside may be from ours; numbers of processes are not given anew as soon as that. */
+const clockSlackUs = 1_000_000;
+/** After which time an end is written again that could not be. */
+const retryMs = 1000;
 
 /** The commands that are run in sandboxes: started, watched to their end, on record. */
 export class Commands {
   readonly #sandboxes: Sandboxes;
   readonly #store: SandboxStore;
+  readonly #onError: (error: unknown) => void;
   /** How those that run end, by id. */
   readonly #running = new Map<string, Promise<SandboxCommand>>();
 
-  constructor(options: { sandboxes: Sandboxes; store: SandboxStore }) {
-    this.#sandboxes = options.sandboxes;
-    this.#store = options.store;
+  constructor({ sandboxes, store, onError }: CommandsOptions) {
+    this.#sandboxes = sandboxes;
+    this.#store = store;
+    this.#onError = onError;
   }
 
   /** Starts a command; it goes on when nobody looks at it. @throws `not_found`, `invalid_argument`. */
@@ -66,8 +80,17 @@ export class Commands {
       tag: tag ?? null,
       hasTerminal: terminal === undefined ? 0 : 1,
     };
-    if (stdin !== undefined) void feed(view, stdin);
-    return { command: viewOf(row), view, ended: this.#begin(sandbox, view, row, timeoutMs) };
+    let ended: Promise<SandboxCommand>;
+    try {
+      ended = this.#begin(sandbox, view, row, timeoutMs);
+    } catch (error) {
+      // What is not on record could not be found again.
+      view.detach();
+      void agent.signal(view.pid, constants.signals.SIGKILL).catch(this.#onError);
+      throw error;
+    }
+    if (stdin !== undefined) void feed(view, stdin).catch(this.#onError);
+    return { command: viewOf(row), view, ended };
   }
 
   /** Puts on record what runs already in a sandbox that is a copy, as commands of its own. */
@@ -131,6 +154,13 @@ export class Commands {
     const agent = this.#sandboxes.find(sandboxId).use();
     const running = this.#running.get(id);
     const view = await agent.attach(command.pid, {}, AbortSignal.timeout(spawnTimeoutMs));
+    if (view.startedAtMs * 1000 > (command.endedAtUs ?? Infinity) + clockSlackUs) {
+      view.detach();
+      throw new RunletError(
+        "not_found",
+        `Cannot follow command ${id}: it has ended, and its output is not kept any more`,
+      );
+    }
     return { command, view, ended: running ?? Promise.resolve(command) };
   }
 
@@ -162,29 +192,37 @@ export class Commands {
 
   /** Sends a signal to a command and to all of its session. @throws `not_found` once it has ended. */
   async signal(sandboxId: string, id: string, name: string): Promise<void> {
-    const { pid } = this.get(sandboxId, id);
+    const pid = this.#pidOf(sandboxId, id);
     const agent = this.#sandboxes.find(sandboxId).use();
     await agent.signal(pid, signalNumber(name), AbortSignal.timeout(spawnTimeoutMs));
   }
 
-  /** Feeds a command with input. */
+  /** Feeds a command with input. @throws `not_found` once it has ended. */
   async write(sandboxId: string, id: string, body: Uint8Array, signal: AbortSignal): Promise<void> {
-    const { pid } = this.get(sandboxId, id);
+    const pid = this.#pidOf(sandboxId, id);
     await this.#sandboxes.find(sandboxId).use().writeInput(pid, body, signal);
   }
 
-  /** Tells a command that there is no more input. */
+  /** Tells a command that there is no more input; one that has ended needs not be told. */
   async closeInput(sandboxId: string, id: string): Promise<void> {
-    const { pid } = this.get(sandboxId, id);
+    const { pid, endedAtUs } = this.get(sandboxId, id);
+    if (endedAtUs !== undefined) return;
     const agent = this.#sandboxes.find(sandboxId).use();
     await agent.closeInput(pid, AbortSignal.timeout(spawnTimeoutMs));
   }
 
-  /** Sets the size of a command's terminal. @throws `failed_precondition` if it has none. */
+  /** Sets the size of a command's terminal. @throws `failed_precondition` if it has none, `not_found` once it has ended. */
   async resize(sandboxId: string, id: string, size: { cols: number; rows: number }): Promise<void> {
-    const { pid } = this.get(sandboxId, id);
+    const pid = this.#pidOf(sandboxId, id);
     const agent = this.#sandboxes.find(sandboxId).use();
     await agent.resize(pid, size, AbortSignal.timeout(spawnTimeoutMs));
+  }
+
+  /** Where a command runs; the number of one that has ended may be that of another by now. @throws `not_found`. */
+  #pidOf(sandboxId: string, id: string): number {
+    const { pid, endedAtUs } = this.get(sandboxId, id);
+    if (endedAtUs === undefined) return pid;
+    throw new RunletError("not_found", `Cannot reach command ${id}: it has ended`);
   }
 
   /** Puts a command on record, and watches it. */
@@ -197,6 +235,7 @@ export class Commands {
     this.#store.addCommand(row);
     const ended = this.#watch(sandbox, view, row, timeoutMs);
     this.#running.set(row.id, ended);
+    // Whoever waits is told of it too.
     ended.catch(() => undefined).finally(() => this.#running.delete(row.id));
     return ended;
   }
@@ -219,10 +258,23 @@ export class Commands {
     try {
       const exit = await this.#exitOf(sandbox, view);
       const ended = { ...row, ...endOf(exit, isTimedOut) };
-      this.#store.endCommand(ended);
+      await this.#record(sandbox, ended);
       return viewOf(ended);
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** Puts an end on record, as soon as that can be written; the end of the sandbox does so too. */
+  async #record(sandbox: Sandbox, ended: SandboxCommandRow): Promise<void> {
+    for (;;) {
+      try {
+        return this.#store.endCommand(ended);
+      } catch (error) {
+        this.#onError(error);
+        if (!sandbox.isOpen) return;
+        await sleep(retryMs, undefined, { ref: false });
+      }
     }
   }
 

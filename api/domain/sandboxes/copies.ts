@@ -26,13 +26,19 @@ export class Copies {
 
   /**
    * Opens one sandbox for each spec, all or none of them, from the directory that `save` answers; it is asked
-   * once there is room for all.
+   * once there is room for all. They are ended where the caller goes away before the answer.
    * @throws `resource_exhausted`, as Agent.restored, and what `save` throws.
    */
-  async open(specs: readonly SandboxSpec[], save: () => Promise<string>): Promise<SandboxView[]> {
+  async open(
+    specs: readonly SandboxSpec[],
+    save: () => Promise<string>,
+    signal?: AbortSignal,
+  ): Promise<SandboxView[]> {
     this.#options.sandboxes.requireRoom(specs);
     const saved = save();
-    const opening = specs.map(async (spec) => await this.#open(spec, saved));
+    // Nobody may come to wait for it.
+    saved.catch(() => undefined);
+    const opening = specs.map(async (spec) => await this.#open(spec, saved, signal));
     const ended = await Promise.allSettled(opening);
     const failed = ended.find((each) => each.status === "rejected");
     const views = ended.flatMap((each) => (each.status === "fulfilled" ? [each.value] : []));
@@ -41,12 +47,17 @@ export class Copies {
     throw failed.reason;
   }
 
-  async #open(spec: SandboxSpec, saved: Promise<string>): Promise<SandboxView> {
+  async #open(
+    spec: SandboxSpec,
+    saved: Promise<string>,
+    callerSignal: AbortSignal | undefined,
+  ): Promise<SandboxView> {
     const { sandboxes, commands } = this.#options;
-    const view = await sandboxes.open(spec, async (_, signal) => {
+    const bring = async (_: string, signal: AbortSignal): Promise<Brought> => {
       const directory = await saved;
       return await this.#starts.add(async () => await this.#bring(directory, spec, signal));
-    });
+    };
+    const view = await sandboxes.open(spec, bring, callerSignal);
     try {
       await commands.adopt(view.id);
       return view;

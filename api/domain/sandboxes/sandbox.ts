@@ -1,4 +1,5 @@
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { nowUs } from "../../../runtime/clock.ts";
 import { startDeadline } from "../../../runtime/deadline.ts";
 import type { Agent } from "../../../runtime/guest/agent/agent.ts";
@@ -10,7 +11,7 @@ import type {
   SandboxSpec,
   SandboxUsage,
 } from "../../schema/sandbox.ts";
-import { RunletError } from "../errors.ts";
+import { isRunletError, RunletError } from "../errors.ts";
 import { Activity } from "./activity.ts";
 
 export interface SandboxOptions {
@@ -18,11 +19,17 @@ export interface SandboxOptions {
   spec: SandboxSpec;
   agent: Agent;
   store: SandboxStore;
-  /** Told once, when the sandbox is over and its record says so. */
+  /** Told once, when the sandbox is over: its place is free. */
   onEnd: () => void;
+  /** Told what went wrong where nobody waits. */
+  onError: (error: unknown) => void;
+  /** Aborted when there is nothing to write to any more. */
+  closed: AbortSignal;
 }
 
 const connectTimeoutMs = 10_000;
+/** After which time it is tried again to write what could not be. */
+const retryMs = 1000;
 const sampleMs = 5000;
 const maxSamples = 60;
 
@@ -32,6 +39,8 @@ export class Sandbox {
   readonly #agent: Agent;
   readonly #store: SandboxStore;
   readonly #onEnd: () => void;
+  readonly #onError: (error: unknown) => void;
+  readonly #closed: AbortSignal;
   readonly #samples: SandboxUsage[] = [];
   readonly #ticker: NodeJS.Timeout;
   readonly #ended = Promise.withResolvers<void>();
@@ -39,17 +48,20 @@ export class Sandbox {
   #spec: SandboxSpec;
   #timer: NodeJS.Timeout | undefined;
   #endReason: SandboxEndReason | undefined;
+  #settling: Promise<void> | undefined;
 
-  constructor({ row, spec, agent, store, onEnd }: SandboxOptions) {
+  constructor({ row, spec, agent, store, onEnd, onError, closed }: SandboxOptions) {
     this.#row = row;
     this.#spec = spec;
     this.#agent = agent;
     this.#store = store;
     this.#onEnd = onEnd;
+    this.#onError = onError;
+    this.#closed = closed;
     this.#ticker = setInterval(() => this.#sample(), sampleMs);
     this.#ticker.unref();
     this.#arm();
-    void this.#watch();
+    void this.#watch().catch(onError);
   }
 
   get id(): string {
@@ -62,6 +74,10 @@ export class Sandbox {
 
   get spec(): SandboxSpec {
     return this.#spec;
+  }
+
+  get isOpen(): boolean {
+    return this.#row.state !== "ended" && this.#endReason === undefined && this.#agent.isAlive;
   }
 
   /** What works on whole directories of the sandbox. @throws as {@link use}. */
@@ -113,7 +129,6 @@ export class Sandbox {
   pause(): void {
     this.#requireOpen();
     if (this.#row.state === "paused") return;
-    clearTimeout(this.#timer);
     this.#agent.freeze();
     if (!this.#agent.isFrozen) {
       throw new RunletError(
@@ -121,30 +136,36 @@ export class Sandbox {
         `Cannot pause sandbox ${this.id}: this host has no cgroup that tells its processes`,
       );
     }
-    this.#change({ state: "paused" }, "paused");
+    try {
+      this.#change({ state: "paused" }, "paused");
+    } catch (error) {
+      this.#agent.thaw();
+      throw error;
+    }
+    clearTimeout(this.#timer);
   }
 
   /** Lets it go on, for its whole timeout again; one that runs goes on as it does. */
   resume(): void {
     this.#requireOpen();
     if (this.#row.state !== "paused") return;
-    this.#agent.thaw();
-    this.activity.touch();
     const expiresAtUs = nowUs() + this.#spec.timeoutMs * 1000;
     this.#change({ state: "running", expiresAtUs }, "resumed");
+    this.#agent.thaw();
+    this.activity.touch();
     this.#arm();
   }
 
   /** Sets its timeouts anew, from now on, and its metadata. */
   change({ timeoutMs, idleTimeoutMs, metadata }: SandboxChange): void {
     this.#requireOpen();
-    this.#spec = {
+    const changed = {
       ...this.#spec,
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(idleTimeoutMs !== undefined && { idleTimeoutMs: idleTimeoutMs ?? undefined }),
       ...(metadata !== undefined && { metadata }),
     };
-    const { metadata: kept, ...spec } = this.#spec;
+    const { metadata: kept, ...spec } = changed;
     this.#change(
       {
         spec: JSON.stringify(spec),
@@ -153,6 +174,7 @@ export class Sandbox {
       },
       "changed",
     );
+    this.#spec = changed;
     this.#arm();
   }
 
@@ -165,42 +187,79 @@ export class Sandbox {
   /** Ends it with all that runs inside; the first reason stands. */
   async end(reason: SandboxEndReason): Promise<void> {
     this.#endReason ??= reason;
-    await this.#agent.init.terminate("cancelled");
+    try {
+      await this.#agent.init.terminate("cancelled");
+    } catch (error) {
+      this.#onError(error);
+      this.#settling ??= this.#settle(reason);
+    }
     await this.ended;
+  }
+
+  /** Ends it where whoever opened it has gone away before the answer: nobody knows of it. */
+  abandon(): void {
+    this.#endAlone("abandoned");
   }
 
   /** Ends it where it has written more than it may. */
   boundDisk(): void {
     if (this.#row.state !== "running" || this.#endReason !== undefined) return;
-    if ((this.#agent.diskBytes ?? 0) > this.#spec.diskBytes) void this.end("disk");
+    if ((this.#agent.diskBytes ?? 0) > this.#spec.diskBytes) this.#endAlone("disk");
   }
 
   async #watch(): Promise<void> {
     const exit = await this.#agent.init.wait();
-    await this.#settle(exit.reason === "oom" ? "oom" : "exited");
+    this.#settling ??= this.#settle(exit.reason === "oom" ? "oom" : "exited");
+    await this.#settling;
   }
 
+  /** Frees its place, whatever goes wrong; what cannot be written is written later. */
   async #settle(found: SandboxEndReason): Promise<void> {
     clearInterval(this.#ticker);
     clearTimeout(this.#timer);
     const endedAtUs = nowUs();
     const endReason = this.#endReason ?? found;
     // Whoever reads that it has ended may count on its place.
-    await this.#agent[Symbol.asyncDispose]().catch(() => undefined);
-    this.#change({ state: "ended", endedAtUs, endReason }, "ended");
+    await this.#agent[Symbol.asyncDispose]().catch(this.#onError);
+    const row = { ...this.#row, state: "ended", endedAtUs, endReason };
+    const isWritten = this.#tryWrite(row);
+    this.#row = row;
     this.#onEnd();
     this.#ended.resolve();
+    if (!isWritten) await this.#writeLater(row);
   }
 
+  async #writeLater(row: SandboxRow): Promise<void> {
+    do {
+      await sleep(retryMs, undefined, { ref: false });
+    } while (!this.#closed.aborted && !this.#tryWrite(row));
+  }
+
+  #tryWrite(row: SandboxRow): boolean {
+    try {
+      this.#store.change(row, "ended", nowUs());
+      return true;
+    } catch (error) {
+      this.#onError(error);
+      return false;
+    }
+  }
+
+  /** What cannot be written does not come about. */
   #change(change: Partial<SandboxRow>, type: string): void {
-    this.#row = { ...this.#row, ...change };
-    this.#store.change(this.#row, type, nowUs());
+    const row = { ...this.#row, ...change };
+    this.#store.change(row, type, nowUs());
+    this.#row = row;
   }
 
   #requireOpen(): void {
-    if (this.#row.state === "ended" || this.#endReason !== undefined || !this.#agent.isAlive) {
+    if (!this.isOpen)
       throw new RunletError("not_found", `Cannot use sandbox ${this.id}: it has ended`);
-    }
+  }
+
+  /** Ends it where nobody waits for that. */
+  #endAlone(reason: SandboxEndReason): void {
+    void this.end(reason).catch(this.#onError);
   }
 
   /** Comes back when one of the timeouts may be due. */
@@ -218,8 +277,15 @@ export class Sandbox {
   }
 
   #expire(reason: "timeout" | "idle"): void {
-    if (this.#spec.onTimeout === "pause" && this.#agent.isAlive) this.pause();
-    else void this.end(reason);
+    if (this.#spec.onTimeout !== "pause" || !this.isOpen) return this.#endAlone(reason);
+    try {
+      this.pause();
+    } catch (error) {
+      this.#onError(error);
+      // Where it cannot be paused at all, it must not go on past its time all the same.
+      if (isRunletError(error, "failed_precondition")) return this.#endAlone(reason);
+      this.#timer = setTimeout(() => this.#arm(), retryMs).unref();
+    }
   }
 
   #measure(): SandboxUsage {

@@ -25,6 +25,8 @@ export interface SandboxesOptions {
   maxMemoryBytes: number;
   /** Of how much those that one key opened may be, beside this. */
   limitsOf: (keyId: string) => KeyLimits;
+  /** Told what went wrong where nobody waits. */
+  onError: (error: unknown) => void;
 }
 
 /** A sandbox that is not open yet: what it is made of is there. */
@@ -55,6 +57,7 @@ export class Sandboxes {
   /** Of those that are being opened, so that many at once cannot pass a bound together. */
   readonly #pending = new Map<SandboxSpec, Promise<unknown>>();
   readonly #closing = new AbortController();
+  readonly #closed = new AbortController();
 
   readonly #diskTimer: NodeJS.Timeout;
 
@@ -75,22 +78,29 @@ export class Sandboxes {
    * `invalid_argument` for a user that the image does not know and for what cannot be allowed, `unavailable`
    * where the host can give no network.
    */
-  async create(spec: SandboxSpec): Promise<SandboxView> {
-    return await this.open(spec, async (id, signal) => await this.#start(id, spec, signal));
+  async create(spec: SandboxSpec, signal?: AbortSignal): Promise<SandboxView> {
+    const bring = async (id: string, either: AbortSignal): Promise<Brought> =>
+      await this.#start(id, spec, either);
+    return await this.open(spec, bring, signal);
   }
 
   /**
-   * Opens a sandbox that `bring` makes; it counts as open from now on.
-   * @throws `resource_exhausted` where the machine is full, and what `bring` throws.
+   * Opens a sandbox that `bring` makes; it counts as open from now on. One whose caller has gone away is ended.
+   * @throws `resource_exhausted` where the machine is full, what `bring` throws, the signal's reason.
    */
   async open(
     spec: SandboxSpec,
     bring: (id: string, signal: AbortSignal) => Promise<Brought>,
+    callerSignal?: AbortSignal,
   ): Promise<SandboxView> {
     this.#closing.signal.throwIfAborted();
     this.requireRoom([spec]);
-    const signal = AbortSignal.any([AbortSignal.timeout(createTimeoutMs), this.#closing.signal]);
-    const opening = this.#open(spec, signal, bring);
+    const signal = AbortSignal.any([
+      AbortSignal.timeout(createTimeoutMs),
+      this.#closing.signal,
+      ...(callerSignal === undefined ? [] : [callerSignal]),
+    ]);
+    const opening = this.#open(spec, { signal, callerSignal }, bring);
     this.#pending.set(spec, opening);
     try {
       return await opening;
@@ -151,14 +161,15 @@ export class Sandboxes {
     await Promise.allSettled(this.#pending.values());
     await Promise.all([...this.#opened.values()].map(async (each) => await each.end("shutdown")));
     clearInterval(this.#diskTimer);
+    this.#closed.abort();
   }
 
   async #open(
     spec: SandboxSpec,
-    signal: AbortSignal,
+    { signal, callerSignal }: { signal: AbortSignal; callerSignal: AbortSignal | undefined },
     bring: (id: string, signal: AbortSignal) => Promise<Brought>,
   ): Promise<SandboxView> {
-    const { store } = this.#options;
+    const { store, onError } = this.#options;
     const id = newInvocationId();
     const { agent, start, cwd } = await bring(id, signal);
     try {
@@ -167,7 +178,10 @@ export class Sandboxes {
       const row = newRow(id, full, start);
       store.add(row);
       const onEnd = (): void => void this.#opened.delete(row.id);
-      this.#opened.set(row.id, new Sandbox({ row, spec: full, agent, store, onEnd }));
+      const { signal: closed } = this.#closed;
+      const sandbox = new Sandbox({ row, spec: full, agent, store, onEnd, onError, closed });
+      this.#opened.set(row.id, sandbox);
+      callerSignal?.addEventListener("abort", () => sandbox.abandon(), { once: true });
       return viewOf(row);
     } catch (error) {
       this.#options.stocks.discard(agent);

@@ -34,6 +34,13 @@ export interface SnapshotListOptions {
   limit: number;
 }
 
+/** Whoever asks for copies. */
+interface Caller {
+  keyId?: string | undefined;
+  /** Aborted where the caller goes away before the answer. */
+  signal?: AbortSignal;
+}
+
 /** Greater than any id. */
 const afterAll = "g";
 /** Each writes as fast as the disk takes it. */
@@ -115,7 +122,7 @@ export class Snapshots {
    * Opens a sandbox that goes on from a snapshot.
    * @throws `not_found`, `failed_precondition` where it cannot be used here any more, `resource_exhausted`.
    */
-  async open(id: string, changes: CopySpec, keyId?: string): Promise<SandboxView> {
+  async open(id: string, changes: CopySpec, caller: Caller = {}): Promise<SandboxView> {
     const { checkpoints, copies } = this.#options;
     const row = this.#row(id);
     await using _ = checkpoints.read(id);
@@ -132,8 +139,8 @@ export class Snapshots {
       );
     }
     const original = JSON.parse(row.spec) as SandboxSpec;
-    const spec = { ...copyOf(original, changes), snapshot: id, keyId };
-    const views = await copies.open([spec], async () => checkpoints.path(id));
+    const spec = { ...copyOf(original, changes), snapshot: id, keyId: caller.keyId };
+    const views = await copies.open([spec], async () => checkpoints.path(id), caller.signal);
     return views[0] as SandboxView;
   }
 
@@ -144,7 +151,7 @@ export class Snapshots {
   async fork(
     sandboxId: string,
     { count, ...changes }: ForkSpec,
-    keyId?: string,
+    { keyId, signal }: Caller = {},
   ): Promise<SandboxView[]> {
     const { sandboxes, checkpoints, copies } = this.#options;
     const sandbox = sandboxes.find(sandboxId);
@@ -155,10 +162,11 @@ export class Snapshots {
       keyId,
     }));
     try {
-      return await copies.open(specs, async () => {
+      const save = async (): Promise<string> => {
         await this.#saves.add(async () => await this.#save(sandbox, id));
         return checkpoints.path(id);
-      });
+      };
+      return await copies.open(specs, save, signal);
     } finally {
       await checkpoints.remove(id);
     }

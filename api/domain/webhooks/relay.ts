@@ -1,4 +1,3 @@
-import type { RecordWriter } from "../../../store/batch.ts";
 import type { NewEvent } from "../../../store/event-row.ts";
 import type { SandboxEventRow, SandboxStore } from "../../../store/sandboxes.ts";
 import type { WebhookRow, WebhookStore } from "../../../store/webhooks.ts";
@@ -10,7 +9,6 @@ export interface WebhookRelayOptions {
   store: WebhookStore;
   sandboxes: SandboxStore;
   queue: EventQueue;
-  writer: RecordWriter;
   /** Told when something was queued. */
   onQueued: () => void;
   onError: (error: unknown) => void;
@@ -18,6 +16,8 @@ export interface WebhookRelayOptions {
 
 /** How many events are queued for one webhook at a time. */
 const batch = 100;
+/** After which time it is tried again where the record could not be written. */
+const retryMs = 1000;
 
 /** What the deliveries of a webhook stand under in the queue, where there are functions otherwise. */
 export function deliveredAs(webhook: string): string {
@@ -34,6 +34,7 @@ export class WebhookRelay {
   #isWoken = false;
   #isClosed = false;
   #running: Promise<void> | undefined;
+  #retry: NodeJS.Timeout | undefined;
 
   constructor(options: WebhookRelayOptions) {
     this.#options = options;
@@ -53,6 +54,7 @@ export class WebhookRelay {
     this.wake();
     await this.#running;
     this.#isClosed = true;
+    clearTimeout(this.#retry);
   }
 
   async #run(): Promise<void> {
@@ -61,32 +63,33 @@ export class WebhookRelay {
         this.#isWoken = false;
         // What has written the event goes on first: its commit is not this one's to wait for.
         await Promise.resolve();
-        for (const webhook of this.#options.store.list({ limit: 1000 })) {
-          await this.#relay(webhook);
+        for (const { name } of this.#options.store.list({ limit: 1000 })) {
+          await this.#relay(name);
         }
       }
     } catch (error) {
       this.#options.onError(error);
+      clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => this.wake(), retryMs).unref();
     } finally {
       this.#running = undefined;
     }
   }
 
-  async #relay(webhook: WebhookRow): Promise<void> {
-    const { store, sandboxes, queue, writer, onQueued } = this.#options;
-    const { name } = webhook;
-    const types = JSON.parse(webhook.types) as string[];
-    for (let { afterSeq } = webhook; ;) {
-      const rows = sandboxes.events(undefined, afterSeq, batch);
+  async #relay(name: string): Promise<void> {
+    const { store, sandboxes, queue, onQueued } = this.#options;
+    for (;;) {
+      // It may have been changed or removed meanwhile.
+      const webhook = store.get(name);
+      if (webhook === undefined) return;
+      const types = JSON.parse(webhook.types) as string[];
+      const rows = sandboxes.events(undefined, webhook.afterSeq, batch);
       const last = rows.at(-1);
       if (last === undefined) return;
       const wanted = rows.filter(({ type }) => types.includes(type));
-      await Promise.all([
-        ...wanted.map(async (row) => await queue.accept(deliveryOf(webhook, row))),
-        writer.write(() => store.advance(name, last.seq)),
-      ]);
+      const deliveries = wanted.map((row) => deliveryOf(webhook, row));
+      await queue.acceptAll(deliveries, () => store.advance(name, last.seq));
       if (wanted.length > 0) onQueued();
-      afterSeq = last.seq;
     }
   }
 }

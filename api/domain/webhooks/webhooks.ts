@@ -1,4 +1,5 @@
 import { nowUs } from "../../../runtime/clock.ts";
+import type { RecordWriter } from "../../../store/batch.ts";
 import type { SandboxStore } from "../../../store/sandboxes.ts";
 import type { WebhookRow, WebhookStore } from "../../../store/webhooks.ts";
 import type { Event } from "../../schema/event.ts";
@@ -14,6 +15,7 @@ export interface WebhooksOptions {
   store: WebhookStore;
   sandboxes: SandboxStore;
   queue: EventQueue;
+  writer: RecordWriter;
   callbacks: Callbacks;
 }
 
@@ -63,8 +65,9 @@ export class Webhooks {
 
   /** Deletes a webhook with what waits to be delivered to it. @throws `not_found`. */
   async remove(name: string): Promise<void> {
-    const { store, queue } = this.#options;
-    if (!store.delete(name)) throw missing(name);
+    const { store, queue, writer } = this.#options;
+    // Behind what is being queued for it, so that this is found below.
+    if (!(await writer.write(() => store.delete(name)))) throw missing(name);
     const waiting = { functionName: deliveredAs(name), state: "queued", limit: 100 } as const;
     for (;;) {
       const rows = await queue.list(waiting);

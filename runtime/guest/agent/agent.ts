@@ -262,9 +262,14 @@ export class Agent implements AsyncDisposable {
   /** Feeds a process, as fast as it takes it. */
   async writeInput(pid: number, body: Uint8Array, signal?: AbortSignal): Promise<void> {
     const call = this.#link.open("input", { pid }, { what: `feed process ${pid}` });
-    await call.write(body, signal);
-    call.end();
-    await untilAborted(call.result, signal);
+    try {
+      await call.write(body, signal);
+      call.end();
+      await untilAborted(call.result, signal);
+    } catch (error) {
+      call.cancel();
+      throw error;
+    }
   }
 
   async closeInput(pid: number, signal?: AbortSignal): Promise<void> {

@@ -191,7 +191,7 @@ class Agent:
     def _input(self, call):
         process = self._processes.find(call.args["pid"])
         process.take_input(call)
-        call.on_end = call.reply
+        call.on_end = lambda: process.finish_input(call)
 
     def _close_input(self, call):
         self._processes.find(call.args["pid"]).end_input()

@@ -14,6 +14,8 @@ from .output import Output, Viewer
 READ_BYTES = 64 * 1024
 # What may have been written to a stream before a message, and fits in its pipe.
 READS_BEFORE_MESSAGE = 3
+# What a pipe holds at the most: others that go on writing may fill it again for ever.
+READS_AT_END = 16
 
 
 class Process:
@@ -118,9 +120,20 @@ class Process:
         self._input_queue.append((memoryview(body), call, cost))
         self._feed()
 
+    def finish_input(self, call):
+        """Answers a call that has fed the process, once all of that is taken or never will be."""
+        if self._input_queue:
+            self._input_queue.append((None, call, 0))
+        else:
+            call.reply()
+
     def _feed(self):
         while self._input_queue and self._input is not None:
             body, call, cost = self._input_queue[0]
+            if body is None:
+                self._input_queue.popleft()
+                call.reply()
+                continue
             try:
                 written = os.write(self._input, body)
             except BlockingIOError:
@@ -165,8 +178,11 @@ class Process:
 
     def _lose_input(self):
         self._is_input_ended = True
-        for _, call, cost in self._input_queue:
-            call.consumed(cost)
+        for body, call, cost in self._input_queue:
+            if body is None:
+                call.reply()
+            else:
+                call.consumed(cost)
         self._input_queue.clear()
         self._close_input()
 
@@ -185,8 +201,9 @@ class Process:
     def ended(self, status):
         """The process has ended: what it wrote comes first, then its exit."""
         for fd in list(self._readers):
-            while self.exit is None and self.read(fd):
-                pass
+            for _ in range(READS_AT_END):
+                if not self.read(fd):
+                    break
         self.exit = (status, time.time_ns() // 1_000_000)
         self._lose_input()
         if self.has_terminal:
