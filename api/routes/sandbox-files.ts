@@ -178,12 +178,12 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
     })
     .openapi(stat, async (context) => {
       const { path, user } = exactPath(context.req.url, context.req.valid("query"));
-      const { files } = sandboxes.find(context.req.valid("param").id).use();
+      const { files } = sandboxes.find(context.req.valid("param").id).look();
       return context.json(await files.stat(path, { user }), 200);
     })
     .openapi(list, async (context) => {
       const { path, ...options } = exactPath(context.req.url, context.req.valid("query"));
-      const { files } = sandboxes.find(context.req.valid("param").id).use();
+      const { files } = sandboxes.find(context.req.valid("param").id).look();
       return context.json(await files.list(path, options), 200);
     })
     .openapi(mkdir, async (context) => {

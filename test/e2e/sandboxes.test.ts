@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { IncomingMessage } from "node:http";
 import { after, suite, test } from "node:test";
+import { ApiError } from "../../api/client/errors.ts";
 import type { SandboxView } from "../../api/schema/sandbox.ts";
 import { poll, within } from "../../runtime/deadline.ts";
 import { networkSupport } from "../../runtime/network/support.ts";
@@ -106,6 +107,16 @@ suite("sandboxes", () => {
     const { id } = await client.createSandbox({ ...small, idleTimeoutMs: 1000 });
     const { exitCode } = await client.runCommand(id, { command: "sleep 1.5" });
     assert.equal(exitCode, 0);
+    const look = async (): Promise<unknown> =>
+      await Promise.all([
+        client.sandboxStats(id),
+        client.commands(id),
+        client.statFile(id, "/tmp"),
+        client.listFiles(id, "/tmp"),
+      ]).catch((error: unknown) => error);
+    const isGone = async (): Promise<true | undefined> =>
+      (await look()) instanceof ApiError ? true : undefined;
+    await poll("see it end while it is looked at", isGone, { timeoutMs: 10_000 });
     assert.equal((await ended(id)).endReason, "idle");
   });
 

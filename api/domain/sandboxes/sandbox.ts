@@ -100,6 +100,13 @@ export class Sandbox {
    * @throws `failed_precondition` if it is paused and does not resume by itself, `not_found` if it has ended.
    */
   use(): Agent {
+    const agent = this.look();
+    this.activity.touch();
+    return agent;
+  }
+
+  /** As {@link use}, for who only asks what is there: that keeps no sandbox from being idle. */
+  look(): Agent {
     this.#requireOpen();
     if (this.#row.state === "paused") {
       if (!this.#spec.autoResume) {
@@ -110,7 +117,6 @@ export class Sandbox {
       }
       this.resume();
     }
-    this.activity.touch();
     return this.#agent;
   }
 
