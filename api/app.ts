@@ -60,6 +60,8 @@ import { sandboxRoutes } from "./routes/sandboxes.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { sandboxSnapshotRoutes, snapshotRoutes } from "./routes/snapshots.ts";
 import { versionRoutes } from "./routes/versions.ts";
+import { watchRequests } from "./request-watch.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** What the faces are of. */
 export interface AppServices {
@@ -97,6 +99,7 @@ export interface AppOptions extends AppServices {
   /** Told why a request was turned away with 429: its caller comes too often, or there is no room. */
   onThrottled: (reason: "rate" | "capacity") => void;
   log: Logger;
+  tracing: Tracing | undefined;
   maxEventBytes: number;
   /** Bound of a request's body that its function reads as it comes. */
   maxStreamedRequestBytes: number;
@@ -122,6 +125,8 @@ export function createApp(options: AppOptions): OpenAPIHono {
     // A server that is going away must not have its last callers wait for their connections' end.
     if (options.isClosing()) context.header("connection", "close");
   });
+  const watch = watchRequests(options);
+  if (watch !== undefined) app.use(watch);
   app.use(guard(options.gate));
   // Code travels as base64 inside JSON.
   const codeLimit = limitBody(Math.ceil(options.maxCodeBytes * 1.5) + 65_536);

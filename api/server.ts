@@ -20,6 +20,7 @@ import type { Readiness } from "./routes/health.ts";
 import type { Invocation } from "./schema/invocation.ts";
 import { createServices } from "./services.ts";
 import { unknownVariables } from "./settings.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** How long what was cancelled at the end may take to end. */
 const lastEndsMs = 15_000;
@@ -50,6 +51,7 @@ export async function startServer(
   { stop, hurry }: ServerSignals = {},
 ): Promise<RunningServer> {
   await using stack = new AsyncDisposableStack();
+  const tracing = await openTracing(config, log, stack);
   const records = await openRecords(config, log, stack);
   const containers = await openContainers(config, log, records.snapshots, stack);
   const { pool, stocks, images, scheduler } = containers;
@@ -62,7 +64,10 @@ export async function startServer(
     writer: records.writer,
     openSandboxes: () => services.sandboxes.size,
   });
-  const onFinished = (record: Invocation): void => metrics.observe(record);
+  const onFinished = (record: Invocation): void => {
+    metrics.observe(record);
+    tracing?.invocation(record);
+  };
   const services = createServices({
     config,
     log,
@@ -70,6 +75,7 @@ export async function startServer(
     containers,
     onFinished,
     onAttempt: metrics.onAttempt,
+    tracing,
   });
   const { invocations, functions, dispatchers, feed, stockUp } = services;
   const clock = stack.use(services.clock);
@@ -86,6 +92,7 @@ export async function startServer(
     isClosing: () => isClosing,
     metrics: metrics.registry,
     onThrottled: metrics.onThrottled,
+    tracing,
     log,
     maxEventBytes: config.maxEventBytes,
     maxStreamedRequestBytes: config.maxStreamedRequestBytes,
@@ -127,6 +134,17 @@ export async function startServer(
   log.info({ url: listener.url, dataDir: config.dataDir }, "listening");
   const owned = stack.move();
   return { url: listener.url, [Symbol.asyncDispose]: async () => await owned.disposeAsync() };
+}
+
+/** Nothing of it is loaded where nobody asks for traces. What comes after it is traced to its end. */
+async function openTracing(
+  { otlpEndpoint }: Config,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): Promise<Tracing | undefined> {
+  if (otlpEndpoint === undefined) return undefined;
+  const { Tracing } = await import("./tracing.ts");
+  return stack.use(new Tracing(otlpEndpoint, log));
 }
 
 /** A host that cannot start containers for stock is not ready, and tells why. */

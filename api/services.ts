@@ -58,6 +58,7 @@ import { Stocking } from "./domain/stocking.ts";
 import { Versions } from "./domain/versions.ts";
 import type { Records } from "./records.ts";
 import type { Invocation } from "./schema/invocation.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** The parts of a server that know what a function is. */
 export interface Services extends AppServices {
@@ -82,11 +83,13 @@ export interface ServicesOptions {
   onFinished: (record: Invocation) => void;
   /** Told how each attempt at an event ended. */
   onAttempt: (kind: EventKind, outcome: AttemptOutcome) => void;
+  /** Where what happens is traced, if it is. */
+  tracing: Tracing | undefined;
 }
 
 /** Joins the domain with what is on record and with the containers; nothing of it has begun yet. */
 export function createServices(options: ServicesOptions): Services {
-  const { config, log, records, containers, onFinished, onAttempt } = options;
+  const { config, log, records, containers, onFinished, onAttempt, tracing } = options;
   const { database, writer, code } = records;
   const { machine, pool, images, scheduler, tasks } = containers;
   const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
@@ -205,7 +208,12 @@ export function createServices(options: ServicesOptions): Services {
   const deliveries = new Dispatcher({
     queue: records.events,
     kind: "deliver",
-    attempt: async (event, signal) => await deliver(callbacks, event, signal),
+    attempt: async (event, signal) => {
+      if (tracing === undefined) return await deliver(callbacks, event, { signal });
+      const send = async (spanId: string): Promise<void> =>
+        await deliver(callbacks, event, { signal, spanId });
+      await tracing.delivery(event, send);
+    },
     policyOf: () => deliveryPolicy,
     concurrency: () => deliveryConcurrency,
     onAttempt,
@@ -219,7 +227,10 @@ export function createServices(options: ServicesOptions): Services {
       followUpsOf(ended, dispatchPolicyOf(functions, ended.event.functionName).async, (id) =>
         invocations.versionOf(id),
       ),
-    onFollowUp: () => deliveries.wake(),
+    onFollowUp: (followUps, ended) => {
+      for (const event of followUps) tracing?.queued(event, ended);
+      deliveries.wake();
+    },
     policyOf: (name) => dispatchPolicyOf(functions, name, settings.reserved.get(name)),
     concurrency: () => Math.max(1, scheduler.unreserved - 1),
     reserved: () => settings.reserved,
@@ -233,7 +244,10 @@ export function createServices(options: ServicesOptions): Services {
     invocations,
     callbacks,
     maxEventBytes: config.maxAsyncEventBytes,
-    onAccepted: () => dispatcher.wake(),
+    onAccepted: (event) => {
+      tracing?.queued(event);
+      dispatcher.wake();
+    },
   });
   const clock = new ScheduleClock({
     store: scheduleStore,

@@ -11,6 +11,7 @@ import { invocationError, type Outcome } from "./outcome.ts";
 import type { ScratchCode } from "./ports.ts";
 import { runOnRecord } from "./program-run.ts";
 import { isUtf8 } from "./text.ts";
+import { type Trace, traceparentOf } from "./trace.ts";
 
 export interface ExecutorOptions {
   invocations: Invocations;
@@ -22,7 +23,8 @@ export interface ExecutorOptions {
 
 export interface ExecuteOptions {
   signal: AbortSignal;
-  traceId?: string | undefined;
+  /** The trace that the caller named. */
+  trace?: Trace | undefined;
   /** Told the id of the invocation once it has got its turn. */
   onBegin?: (invocationId: string) => void;
   /** Told of all output as it comes. */
@@ -44,7 +46,7 @@ export class Executor {
    */
   async execute(
     request: ExecuteRequest,
-    { signal, traceId, onBegin, onOutput }: ExecuteOptions,
+    { signal, trace, onBegin, onOutput }: ExecuteOptions,
   ): Promise<ExecuteResult> {
     const { invocations, machine, images, scratch, maxCodeBytes } = this.#options;
     const { runtime, code, env, timeoutMs, outputBytes } = request;
@@ -55,14 +57,14 @@ export class Executor {
     await using task = files.length === 0 ? undefined : await scratch(files);
     const { tmpBytes, memoryBytes, cpus, pids } = request;
     const limits = { tmpBytes, memoryBytes, cpus, pids };
-    const common = { image, args, env, timeoutMs, outputBytes, stdin, task: task?.path, ...limits };
+    const common = { image, args, timeoutMs, outputBytes, stdin, task: task?.path, ...limits };
     const { record, outcome } = await invocations.run(
       {
         kind: "execute",
         runtime,
         image: image.name,
         eventBytes: stdin.length,
-        traceId: traceId ?? null,
+        traceId: trace?.id ?? null,
       },
       async (run) => {
         onBegin?.(run.id);
@@ -70,8 +72,12 @@ export class Executor {
           run.onOutput(...output);
           onOutput?.(...output);
         };
-        const ended = run.signal;
-        return (await runOnRecord(machine, { ...common, signal: ended, onOutput: tell })).outcome;
+        const own = {
+          env: { ...env, TRACEPARENT: traceparentOf(run.id, trace) },
+          signal: run.signal,
+          onOutput: tell,
+        };
+        return (await runOnRecord(machine, { ...common, ...own })).outcome;
       },
       { signal },
     );
@@ -84,14 +90,14 @@ export class Executor {
    */
   async stream(
     request: ExecuteRequest,
-    { signal, traceId }: Pick<ExecuteOptions, "signal" | "traceId">,
+    { signal, trace }: Pick<ExecuteOptions, "signal" | "trace">,
   ): Promise<Execution> {
     const left = new AbortController();
     const begun = Promise.withResolvers<void>();
     const execution = new Execution(request.outputBytes, () => left.abort());
     this.execute(request, {
       signal: AbortSignal.any([signal, left.signal]),
-      traceId,
+      trace,
       onBegin: (id) => {
         execution.begin(id);
         begun.resolve();

@@ -28,6 +28,7 @@ import { runCommand } from "./program-run.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import { maskOf, type Secrets } from "./secrets.ts";
 import type { Stocking } from "./stocking.ts";
+import { type Trace, traceparentOf } from "./trace.ts";
 
 export interface InvokerOptions {
   functions: Functions;
@@ -55,8 +56,8 @@ export interface InvokeRequest {
   event: Buffer;
   /** Who calls, as rate limits tell callers apart; all who are not named are one. */
   caller?: string | undefined;
-  /** The trace that the caller named, 32 hexadecimal digits. */
-  traceId?: string | undefined;
+  /** The trace that the caller named. */
+  trace?: Trace | undefined;
   /** Whether the end of the output is to come with the answer, also with a failure. */
   wantsLogTail?: boolean;
   /** The event that this is an attempt at, where its caller does not wait. */
@@ -144,7 +145,7 @@ export class Invoker {
     let stream: AnswerStream | undefined;
     const onStream: RunFacts["onStream"] = ({ id, queueUs }, answer, logTail) => {
       const { start, takeUs, initUs, ...rest } = answer;
-      const { traceId = traceIdOf(id) } = request;
+      const traceId = request.trace?.id ?? traceIdOf(id);
       stream = answer.stream;
       const times = { queueUs, takeUs, initUs };
       begun.resolve({
@@ -188,7 +189,7 @@ export class Invoker {
         runtime,
         image,
         eventBytes: request.body === undefined ? request.event.length : null,
-        traceId: request.traceId ?? null,
+        traceId: request.trace?.id ?? null,
         ...request.attempt,
       },
       async (run) => {
@@ -241,17 +242,19 @@ export class Invoker {
   ): Promise<HandlerOutcome> {
     const { id, signal, onOutput } = context;
     const { machine, pool, images, code, stocking, secrets, maxStreamBytes } = this.#options;
+    const traceparent = traceparentOf(id, request.trace);
     if (version.config.runtime === "command") {
       const image = await images.get(version.config.image);
       const { codeDigest } = version;
       const task = codeDigest === null ? undefined : code.path(codeDigest);
       const env = secrets.environmentOf(version.config);
       const mask = maskOf(version.config, env);
-      const run = { machine, image, version, env, mask, task, onOutput, signal };
+      const environment = { ...env, TRACEPARENT: traceparent };
+      const run = { machine, image, version, env: environment, mask, task, onOutput, signal };
       return await runCommand({ ...run, stdin: request.event });
     }
-    const { contentType, http, event: body, traceId = traceIdOf(id) } = request;
-    const event = { id, traceId, contentType, body, request: http };
+    const { contentType, http, event: body } = request;
+    const event = { id, traceparent, contentType, body, request: http };
     const task = async (): Promise<GuestTask> => await stocking.task(version);
     const load = async (guest: Guest): Promise<void> => await stocking.load(guest, version);
     const poolClass = await poolClassOf(version.config, images);

@@ -8,6 +8,7 @@ import { referenceOf } from "./function-reference.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import { problemOf } from "./problem.ts";
+import { traceOf } from "./trace.ts";
 
 /** The largest answer of one event: all of them are in memory at once. */
 const maxAnswerBytes = 1024 * 1024;
@@ -44,6 +45,7 @@ export function batchRoutes(invoker: Invoker): OpenAPIHono {
     const call = {
       ...referenceOf(name, context.req.valid("query").qualifier),
       contentType: "application/json",
+      trace: traceOf(context),
       signal: context.req.raw.signal,
     };
     // What is wrong with all of them is the request's own failure.

@@ -1,12 +1,12 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Executor } from "../domain/executor.ts";
-import { traceIdOfParent } from "../domain/trace.ts";
 import type { Execution } from "../domain/execution.ts";
 import { executeEvent, executeRequest, executeResult } from "../schema/execute.ts";
 import { eventStream, type Followed } from "./event-stream.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemOf } from "./problem.ts";
 import { problemAnswers } from "./problem-answers.ts";
+import { traceOf } from "./trace.ts";
 
 const execute = createRoute({
   method: "post",
@@ -51,13 +51,13 @@ const execute = createRoute({
 /** `/v1/execute`. */
 export function executeRoutes(executor: Executor): OpenAPIHono {
   return createRouter().openapi(execute, async (context) => {
-    const traceId = traceIdOfParent(context.req.header("traceparent"));
+    const trace = traceOf(context);
     const signal = context.req.raw.signal;
     if ((context.req.valid("header").accept ?? "").includes("text/event-stream")) {
-      const execution = await executor.stream(context.req.valid("json"), { signal, traceId });
+      const execution = await executor.stream(context.req.valid("json"), { signal, trace });
       return eventStream(asTold(execution));
     }
-    const result = await executor.execute(context.req.valid("json"), { signal, traceId });
+    const result = await executor.execute(context.req.valid("json"), { signal, trace });
     return context.json(result, 200, { "runlet-trace-id": result.traceId });
   });
 }

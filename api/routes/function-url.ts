@@ -3,7 +3,6 @@ import type { Context } from "hono";
 import { InvocationError, RunletError } from "../domain/errors.ts";
 import type { Functions } from "../domain/functions.ts";
 import type { Invoker } from "../domain/invoker.ts";
-import { traceIdOfParent } from "../domain/trace.ts";
 import { anything, describeAnyMethod } from "./any-method.ts";
 import { allowReading, isPreflight, preflightAnswer } from "./cors.ts";
 import { refuseServiceWorker } from "./guest-headers.ts";
@@ -12,6 +11,7 @@ import { type BodyBounds, bodyOf } from "./request-body.ts";
 import { type NodeEnv, respond } from "./respond.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import { problemResponse } from "./problem.ts";
+import { traceOf } from "./trace.ts";
 
 export interface FunctionUrlOptions extends BodyBounds {
   functions: Functions;
@@ -34,14 +34,13 @@ export function functionUrlRoutes({
     if (!isPublic) throw notPublic(name);
     if (cors !== undefined && isPreflight(raw)) return preflightAnswer(raw, cors);
     const http = httpRequest(raw, context.env, prefix);
-    const traceId = traceIdOfParent(context.req.header("traceparent"));
     const response = await invoker
       .openVersion(version, {
         qualifier,
         ...(await bodyOf(context, invoker.mayStream(version), bounds)),
         http,
         caller: networkOf(context.env),
-        traceId,
+        trace: traceOf(context),
         signal: raw.signal,
       })
       .then(

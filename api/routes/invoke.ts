@@ -3,7 +3,6 @@ import type { Events } from "../domain/events/events.ts";
 import { RunletError } from "../domain/errors.ts";
 import type { IdempotentInvoker } from "../domain/idempotency.ts";
 import type { Invoker } from "../domain/invoker.ts";
-import { traceIdOfParent } from "../domain/trace.ts";
 import { acceptedEvent } from "../schema/event.ts";
 import {
   callbackOf,
@@ -18,6 +17,7 @@ import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import { prefersAsync } from "./prefer.ts";
 import { type NodeEnv, respond } from "./respond.ts";
+import { traceOf } from "./trace.ts";
 
 const invoke = createRoute({
   method: "post",
@@ -95,7 +95,7 @@ export function invokeRoutes({
     const call = {
       ...referenceOf(context.req.valid("param").name, context.req.valid("query").qualifier),
       contentType: context.req.header("content-type"),
-      traceId: traceIdOfParent(context.req.header("traceparent")),
+      trace: traceOf(context),
     };
     const request = {
       ...call,

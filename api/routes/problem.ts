@@ -11,6 +11,7 @@ import {
 } from "../domain/errors.ts";
 import type { Problem } from "../schema/problem.ts";
 import { noRoute } from "./gate.ts";
+import { requestIdOf } from "./request-id.ts";
 
 /** The HTTP status and title of each code, and what a caller may do. */
 export const problems: Readonly<
@@ -205,7 +206,11 @@ function headersOf(error: unknown): Record<string, string> {
 }
 
 function respond(context: Context, body: Problem, facts: Record<string, string> = {}): Response {
-  const headers = new Headers({ ...facts, "content-type": "application/problem+json" });
+  const headers = new Headers({
+    ...facts,
+    "content-type": "application/problem+json",
+    "runlet-request-id": requestIdOf(context),
+  });
   if (body.invocationId !== undefined) headers.set("runlet-invocation-id", body.invocationId);
   if (body.status === 429 && !headers.has("retry-after")) {
     headers.set("retry-after", String(retryAfterSeconds));

@@ -48,7 +48,8 @@ export interface GuestTask {
 
 export interface GuestEvent {
   id: string;
-  traceId?: string;
+  /** W3C trace context of what the invocation calls. */
+  traceparent?: string;
   contentType?: string | undefined;
   /** The HTTP request that the event is the body of, where it is. */
   request?: InvokeRequest | undefined;

@@ -77,8 +77,8 @@ export interface InvokeRequest {
 export interface InvokeMessage {
   readonly type: "invoke";
   readonly id: string;
-  /** The trace that the invocation is part of. */
-  readonly traceId?: string;
+  /** W3C trace context, of which the parent is the invocation. */
+  readonly traceparent?: string;
   readonly contentType?: string;
   /** Milliseconds since the epoch. */
   readonly deadlineAtMs: number;

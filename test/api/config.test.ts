@@ -12,7 +12,7 @@ test("without any variable the configuration is the one that the README promises
   assert.ok(config.maxConcurrency >= 4);
   assert.deepEqual([config.maxEventBytes, config.maxCodeBytes], [6 * 1024 ** 2, 50 * 1024 ** 2]);
   assert.deepEqual([config.shutdownTimeoutMs, config.logLevel], [10_000, "info"]);
-  assert.equal(config.platform, undefined);
+  assert.deepEqual([config.platform, config.otlpEndpoint], [undefined, undefined]);
 });
 
 test("each variable is taken, an empty one as if it were not set", () => {
@@ -26,6 +26,7 @@ test("each variable is taken, an empty one as if it were not set", () => {
     RUNLET_PLATFORM: "kvm",
     RUNLET_MAX_CONCURRENCY: "7",
     RUNLET_QUEUE_LIMIT: "",
+    RUNLET_OTLP_ENDPOINT: "http://localhost:4318",
     RUNLET_LOG_LEVEL: "silent",
   });
   assert.deepEqual([config.host, config.port], ["::1", 0]);
@@ -33,7 +34,7 @@ test("each variable is taken, an empty one as if it were not set", () => {
   assert.deepEqual([config.stateDir, config.imagesDir], ["/s", "/i"]);
   assert.deepEqual([config.runsc, config.platform], ["/opt/runsc", "kvm"]);
   assert.deepEqual([config.maxConcurrency, config.queueLimit], [7, 1000]);
-  assert.equal(config.logLevel, "silent");
+  assert.deepEqual([config.otlpEndpoint, config.logLevel], ["http://localhost:4318", "silent"]);
 });
 
 test("builds have no network unless hosts are named, each with a port or without", () => {

@@ -72,7 +72,10 @@ test("an event says which invocation it is, of what, until when, and what it is"
   const leftMs = Number(headers["Lambda-Runtime-Deadline-Ms"]) - Date.now();
   assert.ok(leftMs > 0 && leftMs <= 60_000, String(leftMs));
   assert.equal(headers["Content-Type"], "text/plain");
-  assert.match(headers["Lambda-Runtime-Trace-Id"] ?? "", /^Root=1-[0-9a-f]{8}-[0-9a-f]{24}$/);
+  assert.match(
+    headers["Lambda-Runtime-Trace-Id"] ?? "",
+    /^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=1$/,
+  );
 });
 
 test("a program has the environment that Lambda gives it, and the function's own", async () => {

@@ -5,8 +5,14 @@ import { startTestServer, type TestServer } from "../support/server.ts";
 
 const trace = "4bf92f3577b34da6a3ce929d0e0e4736";
 const traceparent = `00-${trace}-00f067aa0ba902b7-01`;
-const node = "export const handler = (event, context) => context.traceId;";
-const python = "def handler(event, context):\n    return context.trace_id\n";
+const node =
+  "export const handler = (event, { traceId, traceparent }) => ({ traceId, traceparent });";
+const python =
+  "def handler(event, context):\n    return dict(traceId=context.trace_id, traceparent=context.traceparent)\n";
+
+/** What an invocation's calls are to be part of: its span has the last half of its id. */
+const passedOn = (traceId: string, invocationId: string): string =>
+  `00-${traceId}-${invocationId.slice(19).replace("-", "")}-01`;
 
 let server: TestServer;
 before(async () => {
@@ -21,7 +27,10 @@ after(async () => await server[Symbol.asyncDispose]());
 for (const name of ["node", "python"]) {
   test(`a ${name} function, its record and its answer bear the trace that its caller named`, async () => {
     const answer = await server.client.invoke(name, { traceparent });
-    assert.equal(Buffer.from(answer.body).toString(), trace);
+    assert.deepEqual(JSON.parse(Buffer.from(answer.body).toString()), {
+      traceId: trace,
+      traceparent: passedOn(trace, answer.invocationId),
+    });
     assert.equal(answer.headers.get("runlet-trace-id"), trace);
     assert.equal((await server.client.invocation(answer.invocationId)).traceId, trace);
   });
@@ -32,7 +41,10 @@ for (const name of ["node", "python"]) {
       const traceId = answer.headers.get("runlet-trace-id") ?? "";
       assert.match(traceId, /^[0-9a-f]{32}$/);
       assert.notEqual(traceId, trace);
-      assert.equal(Buffer.from(answer.body).toString(), traceId);
+      assert.deepEqual(JSON.parse(Buffer.from(answer.body).toString()), {
+        traceId,
+        traceparent: passedOn(traceId, answer.invocationId),
+      });
       const { items } = await server.client.invocations({ traceId });
       assert.deepEqual(
         items.map((item) => [item.id, item.traceId]),
@@ -41,6 +53,23 @@ for (const name of ["node", "python"]) {
     }
   });
 }
+
+test("programs find the trace in TRACEPARENT, sampled or not as their caller has it", async () => {
+  const { client } = server;
+  await client.deploy("program", {
+    runtime: "command",
+    command: ["sh", "-c", 'echo "$TRACEPARENT"'],
+  });
+  const called = await client.invoke("program", { traceparent: traceparent.replace(/01$/, "00") });
+  const shown = Buffer.from(called.body).toString().trim();
+  assert.equal(shown, passedOn(trace, called.invocationId).replace(/01$/, "00"));
+  const executed = await client.execute({
+    runtime: "command",
+    command: ["sh", "-c", 'echo "$TRACEPARENT"'],
+  });
+  const { traceId, invocationId } = executed;
+  assert.equal(executed.stdout.trim(), passedOn(traceId, invocationId));
+});
 
 test("a failure and an execution bear the trace too, and all of a trace are found by it", async () => {
   const headers = { traceparent, "content-type": "application/json" };

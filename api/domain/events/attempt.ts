@@ -33,7 +33,8 @@ export async function attemptEvent(
     qualifier,
     contentType: event.contentType ?? undefined,
     event: Buffer.from(body ?? []),
-    traceId: event.traceId ?? traceIdOf(id),
+    // Whether it was to be recorded is not on record, and who traces has what was queued traced.
+    trace: { id: event.traceId ?? traceIdOf(id), isSampled: true },
     attempt: { eventId: id, attempt: attempts },
     signal,
   });

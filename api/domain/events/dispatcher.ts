@@ -28,8 +28,8 @@ export interface DispatcherOptions {
   attempt: Attempt;
   /** What an event's end queues, in one commit with it. */
   followUpsOf?: (ended: EndedEvent) => readonly NewEvent[];
-  /** Told when an end has queued something. */
-  onFollowUp?: () => void;
+  /** Told what an end has queued. */
+  onFollowUp?: (followUps: readonly NewEvent[], ended: EventRow) => void;
   /** The policy of a function; the default one where it is gone. */
   policyOf: (functionName: string) => DispatchPolicy;
   /** How many events run at once, of all functions without slots of their own; asked anew each time. */
@@ -230,7 +230,7 @@ export class Dispatcher {
     const followUps = followUpsOf?.(ended) ?? [];
     await queue.finish(ended.event.id, ended.end, followUps);
     this.#tell(ended.end.state === "succeeded" ? "succeeded" : "dead");
-    if (followUps.length > 0) onFollowUp?.();
+    if (followUps.length > 0) onFollowUp?.(followUps, ended.event);
   }
 
   #tell(outcome: AttemptOutcome): void {

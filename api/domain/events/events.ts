@@ -7,6 +7,7 @@ import type { Functions } from "../functions.ts";
 import { newInvocationId as newEventId } from "../invocation-id.ts";
 import type { Invocations } from "../invocations.ts";
 import type { Page } from "../page.ts";
+import type { Trace } from "../trace.ts";
 import type { Callbacks } from "./delivery/callbacks.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { eventPage, toEvent } from "./event-view.ts";
@@ -19,7 +20,7 @@ export interface EventsOptions {
   /** The largest event that is queued. */
   maxEventBytes: number;
   /** Told of each event once it is durable. */
-  onAccepted: () => void;
+  onAccepted: (event: NewEvent) => void;
 }
 
 /** An event for a function whose caller does not wait for the answer. */
@@ -30,7 +31,7 @@ export interface AcceptRequest {
   body: Buffer;
   /** Who hands it in, such as `api`. */
   source: string;
-  traceId?: string | undefined;
+  trace?: Trace | undefined;
   /** Whom its caller wants told of its end. */
   callback?: EventCallback | undefined;
   /** A UUID v7; an event that is handed in again with the same one is queued once. */
@@ -56,7 +57,7 @@ export class Events {
     const queued = this.#options.queue.accept(event);
     onQueue?.();
     await queued;
-    this.#options.onAccepted();
+    this.#options.onAccepted(event);
     return event.id;
   }
 
@@ -84,7 +85,7 @@ export class Events {
 
   #check(request: AcceptRequest): NewEvent {
     const { functions, callbacks, maxEventBytes } = this.#options;
-    const { name, qualifier, body, source, callback, traceId = null, id = newEventId() } = request;
+    const { name, qualifier, body, source, callback, trace, id = newEventId() } = request;
     const { config } = functions.resolve(name, qualifier);
     if (body.length > maxEventBytes) {
       throw new RunletError(
@@ -103,7 +104,7 @@ export class Events {
       contentType: contentType ?? null,
       body,
       source,
-      traceId,
+      traceId: trace?.id ?? null,
       depth: 0,
       callback: callback ?? null,
       acceptedAtUs: nowUs(),

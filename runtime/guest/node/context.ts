@@ -6,7 +6,9 @@ const { now } = Date;
 export interface Context {
   readonly invocationId: string;
   readonly awsRequestId: string;
-  /** 32 hexadecimal digits, for the `traceparent` of further calls. */
+  /** W3C trace context for further calls. */
+  readonly traceparent: string | undefined;
+  /** The trace's id in it, 32 hexadecimal digits. */
   readonly traceId: string | undefined;
   readonly functionName: string;
   readonly functionVersion: string;
@@ -23,7 +25,8 @@ export function makeContext(load: LoadMessage, invoke: InvokeMessage): Context {
   return {
     invocationId: invoke.id,
     awsRequestId: invoke.id,
-    traceId: invoke.traceId,
+    traceparent: invoke.traceparent,
+    traceId: invoke.traceparent?.slice(3, 35),
     functionName: load.functionName,
     functionVersion: load.functionVersion,
     memoryLimitInMB: Math.floor(load.memoryBytes / (1024 * 1024)),

@@ -13,7 +13,7 @@ export interface Delivery {
 
 /** An invocation in the form of the Runtime API; an HTTP request becomes the event of a function URL. */
 export function makeDelivery(load: LoadMessage, invoke: InvokeMessage, event: Buffer): Delivery {
-  const { id, traceId, deadlineAtMs, request } = invoke;
+  const { id, traceparent, deadlineAtMs, request } = invoke;
   const json = "application/json";
   const contentType = request === undefined ? (invoke.contentType ?? json) : json;
   const body =
@@ -27,11 +27,15 @@ export function makeDelivery(load: LoadMessage, invoke: InvokeMessage, event: Bu
       "Lambda-Runtime-Aws-Request-Id": id,
       "Lambda-Runtime-Deadline-Ms": deadlineAtMs,
       "Lambda-Runtime-Invoked-Function-Arn": functionArn(load.functionName, load.functionVersion),
-      ...(traceId !== undefined && {
-        "Lambda-Runtime-Trace-Id": `Root=1-${traceId.slice(0, 8)}-${traceId.slice(8)}`,
-      }),
+      ...(traceparent !== undefined && { "Lambda-Runtime-Trace-Id": xrayTraceOf(traceparent) }),
     },
     // Clients parse what they get, and no bytes are no JSON.
     body: body.length === 0 && contentType.startsWith(json) ? Buffer.from("{}") : body,
   };
+}
+
+/** The same trace context in the words of AWS X-Ray. */
+function xrayTraceOf(traceparent: string): string {
+  const [, id = "", parent = "", flags] = traceparent.split("-");
+  return `Root=1-${id.slice(0, 8)}-${id.slice(8)};Parent=${parent};Sampled=${flags === "00" ? 0 : 1}`;
 }

@@ -10,7 +10,8 @@ class Context:
         memory_bytes = load.get("memoryBytes", 0)
         self.invocation_id = invoke["id"]
         self.aws_request_id = invoke["id"]
-        self.trace_id = invoke.get("traceId")
+        self.traceparent = invoke.get("traceparent")
+        self.trace_id = self.traceparent and self.traceparent[3:35]
         self.function_name = load.get("functionName", "")
         self.function_version = load.get("functionVersion", "")
         self.memory_limit_in_mb = memory_bytes // (1024 * 1024)

@@ -101,20 +101,22 @@ for (const runtime of runtimes) {
       python: {
         "main.py": `def handler(event, c):
     left = c.get_remaining_time_in_millis()
-    return dict(invocationId=c.invocation_id, traceId=c.trace_id, awsRequestId=c.aws_request_id, left=left,
+    return dict(invocationId=c.invocation_id, traceparent=c.traceparent, traceId=c.trace_id, awsRequestId=c.aws_request_id, left=left,
       functionName=c.function_name, functionVersion=c.function_version, isWhole=type(left) is int,
       memoryLimitInMB=c.memory_limit_in_mb, memoryLimitBytes=c.memory_limit_bytes, deadlineAtMs=c.deadline_at_ms)`,
       },
     };
     await using guest = await loadedGuest(runtime, sources[runtime]);
     const deadlineAtMs = Date.now() + 3_600_000;
+    const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     const { left, ...rest } = JSON.parse(
-      (await guest.invoke({}, { id: "inv-9", traceId: "ab12", deadlineAtMs })).body.toString(),
+      (await guest.invoke({}, { id: "inv-9", traceparent, deadlineAtMs })).body.toString(),
     ) as { left: number };
     assert.ok(left > 3_000_000 && left <= 3_600_000, String(left));
     assert.deepEqual(rest, {
       invocationId: "inv-9",
-      traceId: "ab12",
+      traceparent,
+      traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
       awsRequestId: "inv-9",
       functionName: "greet",
       functionVersion: "7",

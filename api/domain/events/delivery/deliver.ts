@@ -23,6 +23,12 @@ const timeoutMs = 10_000;
 /** The receiver says that it wants no more. */
 const gone = 410;
 
+export interface DeliverOptions {
+  readonly signal: AbortSignal;
+  /** The span that the request is, which its receiver is told. */
+  readonly spanId?: string | undefined;
+}
+
 /**
  * Tells a URL of the end of an event, once.
  * @throws `delivery_failed` where it does not answer with 2xx in time; `failed_precondition` where no later try
@@ -31,7 +37,7 @@ const gone = 410;
 export async function deliver(
   callbacks: Callbacks,
   { id, body, callback, traceId }: EventRow,
-  signal: AbortSignal,
+  { signal, spanId = randomBytes(8).toString("hex") }: DeliverOptions,
 ): Promise<void> {
   if (callback === null) throw new Error(`Delivery ${id} has no callback`);
   const secret = callbacks.secretOf(callback);
@@ -42,7 +48,7 @@ export async function deliver(
     headers: {
       "content-type": "application/json",
       "user-agent": "runlet",
-      traceparent: `00-${traceId ?? traceIdOf(id)}-${randomBytes(8).toString("hex")}-01`,
+      traceparent: `00-${traceId ?? traceIdOf(id)}-${spanId}-01`,
       ...signatureHeaders(message, secret),
     },
     body: message.body,
