@@ -5,7 +5,6 @@ import type { Logger } from "pino";
 import type { Registry } from "prom-client";
 import { eventTooLarge } from "./domain/body-stream.ts";
 import type { DeadLetters } from "./domain/events/dead-letters.ts";
-import { RateLimitError } from "./domain/errors.ts";
 import type { Events } from "./domain/events/events.ts";
 import type { Aliases } from "./domain/aliases.ts";
 import type { Concurrency } from "./domain/concurrency.ts";
@@ -27,7 +26,7 @@ import type { Schedules } from "./domain/schedules/schedules.ts";
 import { deadLetterRoutes } from "./routes/dead-letters.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { batchRoutes } from "./routes/batch.ts";
-import { callerOf, type Gate, guard } from "./routes/gate.ts";
+import { type Gate, guard } from "./routes/gate.ts";
 import { keyRoutes } from "./routes/keys.ts";
 import type { Statistics } from "./domain/statistics.ts";
 import type { Logs } from "./domain/logs.ts";
@@ -47,7 +46,7 @@ import { mcpRoutes } from "./routes/mcp.ts";
 import { describeApi } from "./routes/openapi.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
-import { logText, problemResponse, routeNotFound } from "./routes/problem.ts";
+import { routeNotFound } from "./routes/problem.ts";
 import { sandboxEventRoutes } from "./routes/sandbox-events.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { sandboxCommandRoutes } from "./routes/sandbox-commands.ts";
@@ -60,8 +59,8 @@ import { sandboxRoutes } from "./routes/sandboxes.ts";
 import { scheduleRoutes } from "./routes/schedules.ts";
 import { sandboxSnapshotRoutes, snapshotRoutes } from "./routes/snapshots.ts";
 import { versionRoutes } from "./routes/versions.ts";
-import { watchRequests } from "./request-watch.ts";
-import type { Tracing } from "./tracing.ts";
+import { failWith } from "./request-failure.ts";
+import type { watchRequests } from "./request-watch.ts";
 
 /** What the faces are of. */
 export interface AppServices {
@@ -99,7 +98,8 @@ export interface AppOptions extends AppServices {
   /** Told why a request was turned away with 429: its caller comes too often, or there is no room. */
   onThrottled: (reason: "rate" | "capacity") => void;
   log: Logger;
-  tracing: Tracing | undefined;
+  /** Follows requests to the end of their answers, where somebody wants to know of them. */
+  watch: ReturnType<typeof watchRequests>;
   maxEventBytes: number;
   /** Bound of a request's body that its function reads as it comes. */
   maxStreamedRequestBytes: number;
@@ -116,7 +116,8 @@ const maxScheduleBytes = 256 * 1024;
 
 /** The HTTP face: which route is where, and what goes for all of them. */
 export function createApp(options: AppOptions): OpenAPIHono {
-  const { functions, invoker, events, log } = options;
+  const { functions, invoker, events } = options;
+  const fail = failWith(options);
   const app = new OpenAPIHono();
   app.use(async (context, next) => {
     await next();
@@ -125,8 +126,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
     // A server that is going away must not have its last callers wait for their connections' end.
     if (options.isClosing()) context.header("connection", "close");
   });
-  const watch = watchRequests(options);
-  if (watch !== undefined) app.use(watch);
+  if (options.watch !== undefined) app.use(options.watch);
   app.use(guard(options.gate));
   // Code travels as base64 inside JSON.
   const codeLimit = limitBody(Math.ceil(options.maxCodeBytes * 1.5) + 65_536);
@@ -143,7 +143,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.use("/v1/functions/:name/concurrency", limitBody(65_536));
   app.route("/v1/functions", concurrencyRoutes(options.concurrency));
   app.route("/v1/functions", versionRoutes(functions, options.versions));
-  app.route("/f", functionUrlRoutes(options));
+  app.route("/f", functionUrlRoutes({ ...options, fail }));
   app.route(
     "/v1/functions",
     invokeRoutes({ invoker, events, idempotent: options.idempotentInvoker }),
@@ -184,16 +184,7 @@ export function createApp(options: AppOptions): OpenAPIHono {
   app.route("/docs", docsRoutes());
   describeApi(app);
   app.notFound(routeNotFound);
-  app.onError((error, context) => {
-    const response = problemResponse(error, context);
-    const { method, path } = context.req;
-    const facts = { method, path, status: response.status, keyId: callerOf(context)?.id };
-    if (response.status === 429) {
-      options.onThrottled(error instanceof RateLimitError ? "rate" : "capacity");
-    }
-    if (response.status === 500) log.error({ ...facts, error: logText(error) }, "request failed");
-    return response;
-  });
+  app.onError((error, context) => fail(error, context));
   return app;
 }
 

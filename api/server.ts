@@ -12,9 +12,10 @@ import type { Dispatcher } from "./domain/events/dispatcher.ts";
 import type { Invocations } from "./domain/invocations.ts";
 import { ensureFirstKey } from "./first-key.ts";
 import { listen } from "./listener.ts";
-import { createLog } from "./log.ts";
+import { createLog, logFailure } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { openRecords } from "./records.ts";
+import { watchRequests } from "./request-watch.ts";
 import { Gate } from "./routes/gate.ts";
 import type { Readiness } from "./routes/health.ts";
 import type { Invocation } from "./schema/invocation.ts";
@@ -67,6 +68,7 @@ export async function startServer(
   const onFinished = (record: Invocation): void => {
     metrics.observe(record);
     tracing?.invocation(record);
+    if (record.error !== undefined) logFailure(log, record);
   };
   const services = createServices({
     config,
@@ -92,7 +94,7 @@ export async function startServer(
     isClosing: () => isClosing,
     metrics: metrics.registry,
     onThrottled: metrics.onThrottled,
-    tracing,
+    watch: watchRequests({ log, tracing }),
     log,
     maxEventBytes: config.maxEventBytes,
     maxStreamedRequestBytes: config.maxStreamedRequestBytes,

@@ -1,6 +1,5 @@
 import type { Logger } from "pino";
 import { Installer } from "../runtime/build/installer.ts";
-import { messageOf } from "../runtime/errors.ts";
 import type { GuestTask } from "../runtime/guest/guest.ts";
 import { AliasStore } from "../store/aliases.ts";
 import { ConcurrencyStore } from "../store/concurrency.ts";
@@ -36,6 +35,7 @@ import { Invoker } from "./domain/invoker.ts";
 import { checkLoad } from "./domain/load-check.ts";
 import { Keys } from "./domain/keys/keys.ts";
 import { Logs } from "./domain/logs.ts";
+import type { OnError } from "./domain/on-error.ts";
 import { OutputFeed } from "./domain/output-feed.ts";
 import { poolClassOf } from "./domain/pool-class.ts";
 import { RateLimits } from "./domain/rate-limits.ts";
@@ -57,6 +57,7 @@ import { Statistics } from "./domain/statistics.ts";
 import { Stocking } from "./domain/stocking.ts";
 import { Versions } from "./domain/versions.ts";
 import type { Records } from "./records.ts";
+import { logText } from "./routes/problem.ts";
 import type { Invocation } from "./schema/invocation.ts";
 import type { Tracing } from "./tracing.ts";
 
@@ -93,8 +94,12 @@ export function createServices(options: ServicesOptions): Services {
   const { database, writer, code } = records;
   const { machine, pool, images, scheduler, tasks } = containers;
   const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
-  const onError = (error: unknown): void =>
-    log.error({ error: messageOf(error) }, "background failure");
+  const onError: OnError = (error, about) =>
+    log.error({ ...about, error: logText(error) }, "background failure");
+  const failedFor =
+    (functionName: string) =>
+    (error: unknown): void =>
+      onError(error, { functionName });
   const feed = new OutputFeed();
   const invocations = new Invocations({
     store: records.invocations,
@@ -109,7 +114,7 @@ export function createServices(options: ServicesOptions): Services {
     store: new SecretStore(database, loadKeyFile(config.secretKeyFile)),
     usersOf: (name) => functions.namingSecret(name),
     webhooksOf: (name) => webhookStore.namingSecret(name),
-    onChange: (version) => void stocking.reload(version).catch(onError),
+    onChange: (version) => void stocking.reload(version).catch(failedFor(version.name)),
   });
   const keys = new Keys({ store: new KeyStore(database), onError });
   const callbacks = new Callbacks({ secrets, allowPrivate: config.allowPrivateCallbacks });
@@ -119,7 +124,7 @@ export function createServices(options: ServicesOptions): Services {
     versions,
     scheduler,
     slots: concurrency,
-    onProvisioned: (name) => void stocking.provision(name).catch(onError),
+    onProvisioned: (name) => void stocking.provision(name).catch(failedFor(name)),
   });
   if (!settings.hasUnreserved) {
     const told = { reserved: Object.fromEntries(settings.reserved), slots: concurrency };
@@ -135,7 +140,7 @@ export function createServices(options: ServicesOptions): Services {
   });
   const scheduleStore = new ScheduleStore(database);
   const stockUp = (name: string): void =>
-    void stocking.follow(name, functions.inUse(name)).catch(onError);
+    void stocking.follow(name, functions.inUse(name)).catch(failedFor(name));
   const namedBy = (target: string): string[] =>
     records.functions.namingDestination(target, 10).map((other) => `function ${other}`);
   const calledBy = (name: string, qualifier: string): string[] => [

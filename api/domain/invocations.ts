@@ -10,10 +10,12 @@ import {
   type NewInvocation,
 } from "../../store/invocation-row.ts";
 import type { InvocationStore } from "../../store/invocations.ts";
+import { traceIdOf } from "../../store/trace-id.ts";
 import type { EventDetail } from "../schema/event.ts";
 import type { Invocation, InvocationDetail, InvocationFilter } from "../schema/invocation.ts";
 import { RunletError } from "./errors.ts";
 import { idsFrom, newInvocationId } from "./invocation-id.ts";
+import type { FailureAbout, OnError } from "./on-error.ts";
 import type { OutputFeed } from "./output-feed.ts";
 import { asFailure, type Outcome } from "./outcome.ts";
 import type { Page } from "./page.ts";
@@ -25,7 +27,7 @@ export interface InvocationsOptions {
   scheduler: Scheduler;
   feed: OutputFeed;
   /** Told of what goes wrong after the answer, when no caller is there to be told. */
-  onError: (error: unknown) => void;
+  onError: OnError;
   /** Told of each invocation once it is on record. */
   onFinished: (record: Invocation) => void;
 }
@@ -239,7 +241,7 @@ export class Invocations {
         run.onRecord?.({ record: toInvocation(summary), outcome });
       });
     } finally {
-      this.#track(this.#end(summary.id, outcome, run.permit));
+      this.#track(this.#end(summary.id, outcome, run.permit), queued);
     }
     const record = toInvocation({ ...summary, recordUs: recordUs() });
     this.#options.onFinished(record);
@@ -254,7 +256,8 @@ export class Invocations {
       store.insert(row);
       isOnRecord = true;
     };
-    const timer = setTimeout(() => void writer.write(write).catch(onError), openAfterMs);
+    const failed = (error: unknown): void => onError(error, aboutOf(row));
+    const timer = setTimeout(() => void writer.write(write).catch(failed), openAfterMs);
     return {
       get isOnRecord(): boolean {
         return isOnRecord;
@@ -275,7 +278,7 @@ export class Invocations {
       return await work({ id: row.id, queueUs: row.queueUs, signal: cancel.signal, onOutput });
     } catch (error) {
       const failure = asFailure(error);
-      if (failure.code === "internal") this.#options.onError(error);
+      if (failure.code === "internal") this.#options.onError(error, aboutOf(row));
       return { failure };
     } finally {
       signal.removeEventListener("abort", forward);
@@ -299,10 +302,14 @@ export class Invocations {
     if (known === undefined) await writer.write(() => store.update(id, exitPatch(exit)));
   }
 
-  #track(task: Promise<unknown>): void {
+  #track(task: Promise<unknown>, row: NewInvocation): void {
     const tracked = task
-      .catch(this.#options.onError)
+      .catch((error: unknown) => this.#options.onError(error, aboutOf(row)))
       .finally(() => this.#afterwork.delete(tracked));
     this.#afterwork.add(tracked);
   }
+}
+
+function aboutOf({ id, functionName, traceId }: NewInvocation): FailureAbout {
+  return { invocationId: id, functionName, traceId: traceId ?? traceIdOf(id) };
 }

@@ -3,6 +3,7 @@ import { nowUs } from "../../runtime/clock.ts";
 import type { Database } from "../../store/database.ts";
 import type { InvocationStore } from "../../store/invocations.ts";
 import type { SandboxStore } from "../../store/sandboxes.ts";
+import type { OnError } from "./on-error.ts";
 
 export interface RetentionOptions {
   database: Pick<Database, "usedBytes">;
@@ -12,7 +13,7 @@ export interface RetentionOptions {
   maxAgeMs: number;
   /** How much the record may hold; past it the oldest invocations go, with their output. */
   maxBytes: number;
-  onError: (error: unknown) => void;
+  onError: OnError;
 }
 
 const everyMs = 60_000;

@@ -10,18 +10,20 @@ import { functionAddress, httpRequest, networkOf } from "./http-request.ts";
 import { type BodyBounds, bodyOf } from "./request-body.ts";
 import { type NodeEnv, respond } from "./respond.ts";
 import { problemAnswers } from "./problem-answers.ts";
-import { problemResponse } from "./problem.ts";
+import type { Fail } from "./problem.ts";
 import { traceOf } from "./trace.ts";
 
 export interface FunctionUrlOptions extends BodyBounds {
   functions: Functions;
   invoker: Invoker;
+  fail: Fail;
 }
 
 /** `/f/{function}`: HTTP as it comes, to functions that answer it themselves. */
 export function functionUrlRoutes({
   functions,
   invoker,
+  fail,
   ...bounds
 }: FunctionUrlOptions): OpenAPIHono<NodeEnv> {
   const router = new OpenAPIHono<NodeEnv>();
@@ -45,7 +47,7 @@ export function functionUrlRoutes({
       })
       .then(
         (answer) => respond(answer, context),
-        (error: unknown) => problemResponse(withoutInside(error), context),
+        (error: unknown) => fail(error, context, withoutInside(error)),
       );
     if (cors !== undefined) allowReading(response, raw, cors);
     return response;

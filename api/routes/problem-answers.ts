@@ -18,6 +18,12 @@ function answerOf(status: number, codes: readonly ErrorCode[]): object {
     content: {
       "application/problem+json": { schema: problem, examples: Object.fromEntries(examples) },
     },
+    headers: {
+      "Runlet-Request-Id": {
+        description: "What the server's log calls the request",
+        schema: { type: "string", example: "3f0e7c52-8d0b-4b0c-9a57-2f1d6c1f6a35" },
+      },
+    },
     description: codes.map((code) => `\`${code}\`: ${problems[code].title}`).join(". "),
   };
 }

@@ -220,7 +220,20 @@ function respond(context: Context, body: Problem, facts: Record<string, string> 
   return context.newResponse(JSON.stringify(body), body.status as 400, Object.fromEntries(headers));
 }
 
-/** The text for the log of an error that was answered as internal. */
+/** Answers what failed; `told` is what its caller may know of it, where that is less. */
+export type Fail = (error: unknown, context: Context, told?: unknown) => Response;
+
+/** The codes of what is for who runs the server to hear of: neither a caller's doing nor a function's. */
+export const ownFailures: ReadonlySet<string> = new Set<ErrorCode>([
+  "internal",
+  "runtime_failed",
+  "unavailable",
+  "deadline_exceeded",
+]);
+
+/** The text of an error for the log: where it happened, too, of what nobody expected. */
 export function logText(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : messageOf(error);
+  return error instanceof RunletError || !(error instanceof Error)
+    ? messageOf(error)
+    : (error.stack ?? error.message);
 }

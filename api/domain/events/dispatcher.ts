@@ -1,9 +1,11 @@
 import { nowUs } from "../../../runtime/clock.ts";
 import type { EventEnd, EventKind, EventRow, NewEvent } from "../../../store/event-row.ts";
 import type { AsyncPolicy } from "../../schema/async-policy.ts";
+import { traceIdOf } from "../../../store/trace-id.ts";
 import { RunletError } from "../errors.ts";
 import type { Answer } from "../invoker.ts";
 import { asFailure } from "../outcome.ts";
+import type { FailureAbout, OnError } from "../on-error.ts";
 import type { EndedEvent } from "./ended-event.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { isThrottle, spent, verdictOn } from "./retry.ts";
@@ -39,7 +41,7 @@ export interface DispatcherOptions {
   /** Told how each attempt ended. */
   onAttempt?: (kind: EventKind, outcome: AttemptOutcome) => void;
   /** Told of what goes wrong with the queue itself. */
-  onError: (error: unknown) => void;
+  onError: OnError;
 }
 
 const noneReserved: ReadonlyMap<string, unknown> = new Map();
@@ -157,7 +159,7 @@ export class Dispatcher {
     this.#lastFunction = functionName;
     this.#inFlight.set(functionName, (this.#inFlight.get(functionName) ?? 0) + 1);
     const run = this.#run(event)
-      .catch(this.#options.onError)
+      .catch((error: unknown) => this.#options.onError(error, aboutOf(event)))
       .finally(() => this.#running.delete(run));
     this.#running.add(run);
     return true;
@@ -259,4 +261,8 @@ export class Dispatcher {
 /** The event without the attempt that it was leased for, which was not made. */
 function unattempted(event: EventRow): EventRow {
   return { ...event, attempts: event.attempts - 1 };
+}
+
+function aboutOf({ id, functionName, traceId }: EventRow): FailureAbout {
+  return { eventId: id, functionName, traceId: traceId ?? traceIdOf(id) };
 }

@@ -4,6 +4,7 @@ import type { KeyRow, KeyStore } from "../../../store/keys.ts";
 import type { CreatedKey, Key, KeyLimits, NewKey, Scope } from "../../schema/key.ts";
 import { AccessError, RunletError } from "../errors.ts";
 import { withoutNulls } from "../nulls.ts";
+import type { OnError } from "../on-error.ts";
 import { type Page, pageOf } from "../page.ts";
 import { RateLimits } from "../rate-limits.ts";
 import { hashOfToken, idOfToken, newToken } from "./token.ts";
@@ -14,7 +15,7 @@ const lastUseStepUs = 60_000_000;
 export interface KeysOptions {
   store: KeyStore;
   /** Told of a last use that could not be put on record. */
-  onError: (error: unknown) => void;
+  onError: OnError;
 }
 
 interface Known {
@@ -124,7 +125,7 @@ export class Keys {
     try {
       this.#options.store.touch(known.key.id, atUs);
     } catch (error) {
-      this.#options.onError(error);
+      this.#options.onError(error, { keyId: known.key.id });
     }
   }
 

@@ -1,6 +1,7 @@
 import { nowUs } from "../../../runtime/clock.ts";
 import type { ScheduleClaim, ScheduleRow, ScheduleStore } from "../../../store/schedules.ts";
 import { isRunletError } from "../errors.ts";
+import type { OnError } from "../on-error.ts";
 import { claimOf } from "./claim.ts";
 import { eventIdOf } from "./event-id.ts";
 
@@ -27,7 +28,7 @@ export interface ScheduleClockOptions {
   dispatch: Dispatch;
   /** Told of due times that passed without a run of their own. */
   onMissed: (claim: ScheduleClaim) => void;
-  onError: (error: unknown) => void;
+  onError: OnError;
 }
 
 /** The clock on the wall may be set, and a timer takes no more than 24.8 days. */
@@ -93,8 +94,7 @@ export class ScheduleClock implements AsyncDisposable {
   async #tick(lateUs: number): Promise<void> {
     let waitMs = retryMs;
     try {
-      await this.#serve(lateUs);
-      waitMs = this.#untilFirstDueMs();
+      if (await this.#serve(lateUs)) waitMs = this.#untilFirstDueMs();
     } catch (error) {
       this.#options.onError(error);
     }
@@ -102,29 +102,35 @@ export class ScheduleClock implements AsyncDisposable {
     if (this.#isRunning) this.#arm(waitMs);
   }
 
-  async #serve(lateUs: number): Promise<void> {
+  /** Answers whether all went well. */
+  async #serve(lateUs: number): Promise<boolean> {
     const { store, onMissed } = this.#options;
     const atUs = nowUs();
-    await this.#handOver();
+    if (!(await this.#handOver())) return false;
     while (this.#isRunning) {
       const claims = store.due(atUs, batch).map((row) => claimOf(row, atUs, lateUs));
-      if (claims.length === 0) return;
+      if (claims.length === 0) return true;
       store.claim(claims);
       for (const claim of claims) if (claim.missedCount > 0) onMissed(claim);
       // The next claim of a schedule would take the place of one that is not handed over.
-      await this.#handOver();
+      if (!(await this.#handOver())) return false;
     }
+    return true;
   }
 
-  /** Hands over what is claimed. @throws what kept a call from being taken or refused; it stays claimed. */
-  async #handOver(): Promise<void> {
-    const ends = await Promise.allSettled(
-      this.#options.store
-        .accepting()
-        .map(async (row) => await this.#settle(row, row.lastAtUs ?? row.updatedAtUs)),
-    );
-    const failed = ends.find((end) => end.status === "rejected");
-    if (failed !== undefined) throw failed.reason;
+  /** Hands over what is claimed; false where a call was neither taken nor refused: it stays claimed. */
+  async #handOver(): Promise<boolean> {
+    const { store, onError } = this.#options;
+    const settled = store.accepting().map(async (row): Promise<boolean> => {
+      try {
+        await this.#settle(row, row.lastAtUs ?? row.updatedAtUs);
+        return true;
+      } catch (error) {
+        onError(error, { schedule: row.name, functionName: row.functionName });
+        return false;
+      }
+    });
+    return (await Promise.all(settled)).every(Boolean);
   }
 
   async #settle(row: ScheduleRow, dueAtUs: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { SandboxEventRow, SandboxStore } from "../../../store/sandboxes.ts"
 import type { WebhookRow, WebhookStore } from "../../../store/webhooks.ts";
 import { derivedEventId } from "../events/derived-id.ts";
 import type { EventQueue } from "../events/event-queue.ts";
+import type { OnError } from "../on-error.ts";
 import { sandboxEventOf } from "../sandboxes/events.ts";
 
 export interface WebhookRelayOptions {
@@ -11,7 +12,7 @@ export interface WebhookRelayOptions {
   queue: EventQueue;
   /** Told when something was queued. */
   onQueued: () => void;
-  onError: (error: unknown) => void;
+  onError: OnError;
 }
 
 /** How many events are queued for one webhook at a time. */
@@ -58,17 +59,20 @@ export class WebhookRelay {
   }
 
   async #run(): Promise<void> {
+    let webhook: string | undefined;
     try {
       while (this.#isWoken) {
         this.#isWoken = false;
         // What has written the event goes on first: its commit is not this one's to wait for.
         await Promise.resolve();
         for (const { name } of this.#options.store.list({ limit: 1000 })) {
+          webhook = name;
           await this.#relay(name);
         }
+        webhook = undefined;
       }
     } catch (error) {
-      this.#options.onError(error);
+      this.#options.onError(error, { webhook });
       clearTimeout(this.#retry);
       this.#retry = setTimeout(() => this.wake(), retryMs).unref();
     } finally {

@@ -137,7 +137,7 @@ test("a call that could not be made stays claimed and is told, and the clock aft
   it.put({ name: "held", nextAtUs: nowUs() + 1_000 });
   it.clock.start();
   await poll("see the error", () => it.errors[0], { timeoutMs: 5_000 });
-  assert.deepEqual(it.errors, ["disk full"]);
+  assert.deepEqual(it.errors, ["held: disk full"]);
   assert.equal(it.row("held").lastStatus, "accepting");
   await it.clock[Symbol.asyncDispose]();
   await using next = it.nextClock();
@@ -187,7 +187,7 @@ class Opened implements AsyncDisposable {
         await accept();
       },
       onMissed: ({ name, missedCount }) => this.missed.push([name, missedCount]),
-      onError: (error) => this.errors.push(messageOf(error)),
+      onError: (error, about) => this.errors.push(`${about?.schedule}: ${messageOf(error)}`),
     });
   }
 
