@@ -241,7 +241,7 @@ export class Invocations {
         run.onRecord?.({ record: toInvocation(summary), outcome });
       });
     } finally {
-      this.#track(this.#end(summary.id, outcome, run.permit), queued);
+      this.#track(this.#end(summary.id, outcome, run.permit), started);
     }
     const record = toInvocation({ ...summary, recordUs: recordUs() });
     this.#options.onFinished(record);
