@@ -1,7 +1,7 @@
-import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { Checkpoints } from "../runtime/container/checkpoints.ts";
+import type { Removal } from "../runtime/container/leftovers.ts";
 import { ImageStore } from "../runtime/image/image-store.ts";
 import { Machine } from "../runtime/machine.ts";
 import { AgentStocks } from "../runtime/pool/agent-stocks.ts";
@@ -21,11 +21,9 @@ export interface Containers {
   readonly scheduler: Scheduler;
   /** Where the memory and files of snapshots are. */
   readonly checkpoints: Checkpoints;
-  /** A directory for what lives as long as one container or less. */
-  readonly tasks: string;
 }
 
-/** Clears up what an earlier run left running, and begins; `stack` ends it. */
+/** Ends what an earlier run left running, and begins; `stack` ends it. */
 export async function openContainers(
   config: Config,
   log: Logger,
@@ -40,6 +38,7 @@ export async function openContainers(
       network: config.network,
     }),
   );
+  void machine.removal.then((removal) => tellOf(removal, log));
   const limits = machine.missingLimits;
   if (limits.length > 0) log.warn({ limits }, "this host does not enforce these limits");
   const checkpoints = await openCheckpoints(join(config.dataDir, "snapshots"), snapshots, log);
@@ -65,10 +64,6 @@ export async function openContainers(
     }),
   );
   const images = new ImageStore({ directory: config.imagesDir });
-  const tasks = join(config.stateDir, "tasks");
-  // A server that was killed has left there what its containers saw.
-  await rm(tasks, { recursive: true, force: true });
-  await mkdir(tasks, { recursive: true, mode: 0o711 });
   const scheduler = new Scheduler({
     concurrency: config.maxConcurrency,
     queueLimit: config.queueLimit,
@@ -77,7 +72,15 @@ export async function openContainers(
     // Who waits for an answer finds a slot however many events there are.
     keptForCallers: 1,
   });
-  return { machine, pool, stocks, images, scheduler, tasks, checkpoints };
+  return { machine, pool, stocks, images, scheduler, checkpoints };
+}
+
+function tellOf({ containers, problems }: Removal, log: Logger): void {
+  if (containers.length > 0) {
+    log.warn({ containers: containers.length }, "found containers of an earlier run");
+  }
+  if (problems.length === 0) return;
+  log.error({ problems }, "cannot remove all that an earlier run left; the next start tries again");
 }
 
 /** Nothing writes there any more: what is on record and what is on the disk is made the same. */

@@ -92,7 +92,8 @@ export interface ServicesOptions {
 export function createServices(options: ServicesOptions): Services {
   const { config, log, records, containers, onFinished, onAttempt, tracing } = options;
   const { database, writer, code } = records;
-  const { machine, pool, images, scheduler, tasks } = containers;
+  const { machine, pool, images, scheduler } = containers;
+  const { tasks } = machine;
   const { maxConcurrency: concurrency, queueLimit, queueTimeoutMs, maxCodeBytes } = config;
   const onError: OnError = (error, about) =>
     log.error({ ...about, error: logText(error) }, "background failure");

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Cgroups, type LimitName } from "./container/cgroup/cgroups.ts";
 import type { CgroupLimits } from "./container/cgroup/limits.ts";
@@ -7,9 +7,10 @@ import { assertRestorable, specOfCheckpoint } from "./container/checkpoint.ts";
 import { newContainerId } from "./container/id.ts";
 import { Init } from "./container/init.ts";
 import type { InitOptions } from "./container/init-options.ts";
+import { Leftovers, type Removal } from "./container/leftovers.ts";
 import { PipeStock } from "./container/stdio/pipe-stock.ts";
 import type { StdioRequest } from "./container/stdio/stdio.ts";
-import { sweep } from "./container/sweep.ts";
+import { messageOf } from "./errors.ts";
 import { Networks, type NetworksOptions } from "./network/networks.ts";
 import type { Spec } from "./oci/spec.ts";
 import { Runsc } from "./runsc/runsc.ts";
@@ -40,6 +41,10 @@ export class Machine implements AsyncDisposable {
   readonly #cgroups: Cgroups;
   /** For containers that have more than their loopback; the spec names the one it is in. */
   readonly networks: Networks;
+  /** A directory for what lives as long as one container or less. */
+  readonly tasks: string;
+  /** What has become of what an earlier process left under the same directory, once that is known. */
+  readonly removal: Promise<Removal>;
 
   private constructor(parts: {
     runsc: Runsc;
@@ -47,15 +52,22 @@ export class Machine implements AsyncDisposable {
     pipes: PipeStock;
     cgroups: Cgroups;
     networks: Networks;
+    tasks: string;
+    removal: Promise<Removal>;
   }) {
     this.runsc = parts.runsc;
     this.#bundles = parts.bundles;
     this.#pipes = parts.pipes;
     this.#cgroups = parts.cgroups;
     this.networks = parts.networks;
+    this.tasks = parts.tasks;
+    this.removal = parts.removal;
   }
 
-  /** Opens the machine and removes every container that an earlier process left under the same directory. */
+  /**
+   * Opens the machine. Whatever an earlier process left under the same directory is killed before, and removed
+   * behind.
+   */
   static async open(options: MachineOptions): Promise<Machine> {
     const { stateDir, platform } = options;
     await mkdir(stateDir, { recursive: true, mode: 0o700 });
@@ -64,18 +76,22 @@ export class Machine implements AsyncDisposable {
       root: stateDir,
       ...(platform !== undefined && { flags: { platform } }),
     });
-    const bundles = join(stateDir, "bundles");
-    await mkdir(bundles, { recursive: true, mode: 0o700 });
+    const [bundles = "", tasks = ""] = ["bundles", "tasks"].map((name) => join(stateDir, name));
+    for (const each of [bundles, tasks]) await mkdir(each, { recursive: true, mode: 0o700 });
     await using stack = new AsyncDisposableStack();
     const name = ownName(stateDir);
     const cgroups = stack.use(await Cgroups.open({ name }));
-    await sweep({ runsc, bundles, cgroups, concurrency: 8 });
-    // What containers were in goes when they are gone.
+    const aside = join(stateDir, "left");
+    const found = { runsc, cgroups, bundles, others: [tasks], directory: aside };
+    const leftovers = await Leftovers.putAside(found);
+    // What containers see of it they reach by its full path alone.
+    await chmod(tasks, 0o711);
     const directory = join(stateDir, "networks");
-    const networks = stack.use(await Networks.open({ ...options.network, name, directory }));
+    const networks = stack.use(new Networks({ ...options.network, name, directory }));
     const pipes = await PipeStock.open(join(stateDir, "pipes"));
+    const removal = removeAll(leftovers, networks);
     stack.move();
-    return new Machine({ runsc, bundles, pipes, cgroups, networks });
+    return new Machine({ runsc, bundles, tasks, pipes, cgroups, networks, removal });
   }
 
   /** The limits that this host cannot enforce. */
@@ -119,9 +135,20 @@ export class Machine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.removal;
     await using stack = new AsyncDisposableStack();
     for (const part of [this.#cgroups, this.networks, this.#pipes]) stack.use(part);
   }
+}
+
+/** Containers of an earlier process, and what they were in; never rejects. */
+async function removeAll(leftovers: Leftovers, networks: Networks): Promise<Removal> {
+  const problems: string[] = [];
+  const [removal] = await Promise.all([
+    leftovers.remove(),
+    networks.sweep().catch((error: unknown) => void problems.push(messageOf(error))),
+  ]);
+  return { ...removal, problems: [...removal.problems, ...problems] };
 }
 
 /** The same at every start in a directory; it can be read whose it is. */

@@ -3,10 +3,13 @@ import type { SignalName } from "./exit.ts";
 
 /** The parent of a process of the host, or undefined if there is no such process. */
 export function parentOf(pid: number): number | undefined {
-  // The second field is the name in brackets, which may hold blanks and brackets itself.
-  const stat = read(`/proc/${pid}/stat`);
-  const parent = stat?.slice(stat.lastIndexOf(")") + 2).split(" ")[1];
+  const parent = statOf(pid)?.[1];
   return parent === undefined ? undefined : Number(parent);
+}
+
+/** When a process of the host was started, to tell it from a later one of the same number. */
+export function startOf(pid: number): string | undefined {
+  return statOf(pid)?.[19];
 }
 
 /** Whether a process of the host is runsc at work on `root`, and there on the container `id` if one is given. */
@@ -29,6 +32,13 @@ export function signalProcess(pid: number, signal: SignalName): boolean {
   } catch {
     return false;
   }
+}
+
+/** What the kernel tells of a process, from its state on. */
+function statOf(pid: number): string[] | undefined {
+  // The second field is the name in brackets, which may hold blanks and brackets itself.
+  const stat = read(`/proc/${pid}/stat`);
+  return stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
 }
 
 function read(path: string): string | undefined {

@@ -45,8 +45,9 @@ export class Networks implements AsyncDisposable {
   readonly #resolver: Resolver;
   readonly #networks = new Map<string, Promise<Network>>();
   #prepared: Promise<void> | undefined;
+  #swept: Promise<void> | undefined;
 
-  private constructor(options: NetworksOptions) {
+  constructor(options: NetworksOptions) {
     const { name, range = defaultRange, dnsServers } = options;
     const digest = createHash("sha256").update(name).digest("hex").slice(0, 8);
     this.#options = options;
@@ -56,12 +57,19 @@ export class Networks implements AsyncDisposable {
     if (dnsServers !== undefined) this.#resolver.setServers(dnsServers);
   }
 
-  /** Removes what an earlier process of the same name left. Only while no container of that one lives. */
-  static async open(options: NetworksOptions): Promise<Networks> {
-    const networks = new Networks(options);
-    await networks.#sweep();
-    await mkdir(options.directory, { recursive: true, mode: 0o700 });
-    return networks;
+  /**
+   * Removes what an earlier process of the same name left, of which no container may live. The first network waits
+   * for it, since it bears the same names.
+   * @throws `unavailable` where something is left; it may be tried again.
+   */
+  async sweep(): Promise<void> {
+    this.#swept ??= this.#sweep();
+    try {
+      await this.#swept;
+    } catch (error) {
+      this.#swept = undefined;
+      throw error;
+    }
   }
 
   /**
@@ -107,6 +115,7 @@ export class Networks implements AsyncDisposable {
   /** Once; what a host lacks may be mended before the next try. */
   async #prepare(): Promise<void> {
     try {
+      await this.sweep();
       await requireNetworkSupport();
       this.#addresses.requireFree(await ipRoutes(), linkPrefix);
       await nft(baseRules(this.#table));
@@ -125,6 +134,7 @@ export class Networks implements AsyncDisposable {
     );
     await nft(dropRules(this.#table)).catch(() => undefined);
     await rm(directory, { recursive: true, force: true });
+    await mkdir(directory, { recursive: true, mode: 0o700 });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

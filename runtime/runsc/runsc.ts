@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { mkdirSync, readdirSync, rmSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { z } from "zod";
 import { messageOf } from "../errors.ts";
@@ -61,16 +61,9 @@ export class Runsc {
     mkdirSync(this.#logs, { recursive: true, mode: 0o700 });
   }
 
-  /**
-   * Removes all that is under the root, for when no command of ours runs any more and no container is left: one
-   * that was killed half-way leaves logs and locks that runsc itself never asks for again.
-   */
-  clear(): void {
-    for (const directory of [this.root, this.#logs]) {
-      for (const name of readdirSync(directory)) {
-        rmSync(join(directory, name), { recursive: true, force: true });
-      }
-    }
+  /** Where all that commands leave is: runsc's own state, and what they log. */
+  get directories(): readonly string[] {
+    return [this.root, this.#logs];
   }
 
   /**

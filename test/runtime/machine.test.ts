@@ -23,6 +23,7 @@ test("a machine removes what a killed one left in its directory, cgroups and all
   const left = cgroupsOf(id);
   await using machine = await Machine.open({ stateDir, runsc: "runsc" });
   assert.notDeepEqual(left, []);
+  assert.deepEqual(await machine.removal, { containers: [id], problems: [] });
   assert.deepEqual(cgroupsOf(id), []);
   assert.deepEqual(processesOf(machine.runsc.root), []);
   assert.deepEqual(await machine.runsc.list(), []);
@@ -37,7 +38,7 @@ test("a machine that is closed leaves no file of a container and no cgroup of it
   await machine[Symbol.asyncDispose]();
   await machine[Symbol.asyncDispose]();
   assert.deepEqual(cgroupsOf(own), []);
-  for (const place of ["bundles", "containers", "logs"]) {
+  for (const place of ["bundles", "containers", "logs", "left", "tasks"]) {
     assert.deepEqual(await readdir(join(stateDir, place)), [], place);
   }
 });

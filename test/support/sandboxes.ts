@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { poll } from "../../runtime/deadline.ts";
 
-const perContainer = ["bundles", "containers", "logs", "tasks"];
+const perContainer = ["bundles", "containers", "logs", "tasks", "left"];
 
 /** The ids of the sandboxes that run now under a server's state directory, as the host's /proc has them. */
 export function sandboxesOf(stateDir: string): string[] {

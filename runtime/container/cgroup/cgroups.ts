@@ -21,8 +21,8 @@ export type LimitName = "memory" | "cpu" | "pids";
 
 export const limitNames: readonly LimitName[] = ["memory", "cpu", "pids"];
 
-/** How long whatever an earlier process left may take to be killed. */
-const sweepMs = 15_000;
+/** How long whatever is in a cgroup may take to be killed. */
+const removeMs = 15_000;
 
 /**
  * The cgroups of all containers: one parent in each hierarchy of the host, right under its root, where a later
@@ -68,21 +68,25 @@ export class Cgroups implements AsyncDisposable {
     return new Cgroup({ name, parents: this.#parents, limits, watch: this.#watch });
   }
 
-  /** Kills and removes whatever is in the parents; answers the names. Not while containers of ours live. */
-  async sweep(): Promise<string[]> {
-    const names = new Set<string>();
+  /** The names of all that are in the parents now. */
+  names(): string[] {
+    const names = this.#parents.flatMap(({ directory }) => childrenOf(directory));
+    return [...new Set(names)].sort();
+  }
+
+  /**
+   * Kills whatever is in the cgroup of that name, which may be another process's, and removes it.
+   * @throws `deadline_exceeded` where something in it cannot be killed.
+   */
+  async remove(name: string): Promise<void> {
     for (const { directory } of this.#parents) {
-      for (const name of childrenOf(directory)) {
-        names.add(name);
-        await removeCgroup(join(directory, name), sweepMs);
-      }
+      await removeCgroup(join(directory, name), removeMs);
     }
-    return [...names].sort();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.sweep();
-    for (const { directory } of this.#parents) await removeCgroup(directory, sweepMs);
+    await Promise.all(this.names().map(async (name) => await this.remove(name)));
+    for (const { directory } of this.#parents) await removeCgroup(directory, removeMs);
   }
 }
 

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import PQueue from "p-queue";
 import { newContainerId, parseContainerId } from "../../../runtime/container/id.ts";
 import { processesOf } from "../../../runtime/container/proc.ts";
-import { sweep } from "../../../runtime/container/sweep.ts";
+import { Leftovers } from "../../../runtime/container/leftovers.ts";
 import { Rig } from "./rig.ts";
 
 test("row 37: an id that another could be a prefix of is refused", () => {
@@ -84,10 +85,18 @@ test("row 47: what a killed process leaves behind is swept", async () => {
   child.kill("SIGKILL");
   await once(child, "exit");
   assert.notEqual(processesOf(rig.runsc.root, id).length, 0);
-  const swept = await sweep({ runsc: rig.runsc, bundles: rig.bundles, concurrency: 4 });
-  assert.deepEqual(swept, [id]);
+  const options = {
+    runsc: rig.runsc,
+    bundles: rig.bundles,
+    directory: join(rig.directory, "left"),
+  };
+  const leftovers = await Leftovers.putAside(options);
+  assert.deepEqual(await rig.runsc.list(), []);
+  assert.deepEqual(await leftovers.remove(), { containers: [id], problems: [] });
   assert.deepEqual(processesOf(rig.runsc.root), []);
   assert.ok(!existsSync(join(rig.bundles, id)));
   assert.deepEqual(await rig.runsc.list(), []);
-  assert.deepEqual(await sweep({ runsc: rig.runsc, bundles: rig.bundles, concurrency: 4 }), []);
+  assert.deepEqual(await readdir(options.directory), []);
+  const later = await Leftovers.putAside(options);
+  assert.deepEqual(await later.remove(), { containers: [], problems: [] });
 });

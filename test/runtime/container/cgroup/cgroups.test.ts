@@ -51,16 +51,17 @@ suite("the host's cgroups", () => {
     assert.deepEqual(await ended, [null, "SIGKILL"]);
   });
 
-  test("of an earlier run are swept with the processes in them", async () => {
+  test("of an earlier run are removed with the processes in them", async () => {
     await using tree = await RealTree.open();
     const left = tree.cgroups.of("left");
     left.create();
     const child = await started(left);
     const ended = once(child, "exit");
     await using later = await Cgroups.open({ name: tree.name });
-    assert.deepEqual(await later.sweep(), ["left"]);
+    assert.deepEqual(later.names(), ["left"]);
+    await later.remove("left");
     await ended;
-    assert.deepEqual(await later.sweep(), []);
+    assert.deepEqual(later.names(), []);
     for (const directory of tree.directories("left")) assert.ok(!existsSync(directory));
   });
 
