@@ -68,6 +68,11 @@ export class Channel implements Disposable {
     return this.#isOver;
   }
 
+  /** Whether nothing has arrived that was not taken, not even the beginning of a message. */
+  get isQuiet(): boolean {
+    return this.#queue.length === 0 && this.#decoder.pendingBytes === 0;
+  }
+
   /**
    * Sends one message; settles when it is flushed or buffered below the socket's high water mark.
    * @throws `unavailable` if the channel is closed, `payload_too_large` over the bound, the signal's reason.

@@ -115,6 +115,11 @@ export class Guest implements AsyncDisposable {
     return this.init.exit === undefined && !this.init.isCondemned && !this.#channel.isClosed;
   }
 
+  /** Whether it may be given an event after it has answered one: it lives, and has not said more than its answer. */
+  get isFit(): boolean {
+    return this.isAlive && this.#channel.isQuiet;
+  }
+
   /** Starts the container. The runner may still be coming up when this returns; what it is sent waits for it. */
   static async start(machine: Machine, options: GuestOptions): Promise<Guest> {
     const { runtime, image, tmpBytes, pids } = options;

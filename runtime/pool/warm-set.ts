@@ -35,13 +35,13 @@ export class WarmSet {
     return this.#idle.size;
   }
 
-  /** The container that was used last for this key, if one is idle and alive. */
+  /** The container that was used last for this key, if one is idle and fit. */
   take(key: string): Guest | undefined {
     let latest = this.#latest(key);
     for (; latest !== undefined; latest = this.#latest(key)) {
       this.#idle.delete(latest);
       const { guest } = latest;
-      if (guest.isAlive) {
+      if (guest.isFit) {
         guest.thaw();
         return guest;
       }

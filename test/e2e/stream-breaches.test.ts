@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { poll } from "../../runtime/deadline.ts";
+import type { Invocation } from "../../api/schema/invocation.ts";
 import { call } from "../support/call.ts";
 import { problemIn } from "../support/problem.ts";
+import { frozenSandboxesOf } from "../support/sandboxes.ts";
 import { smallPool, startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -12,6 +14,12 @@ before(async () => {
     runtime: "node",
     isolation: "reuse",
     code: { source: liar },
+  });
+  await server.client.deploy("breaker", {
+    runtime: "node",
+    isolation: "reuse",
+    timeoutMs: 1_500,
+    code: { source: breaker },
   });
   await server.client.deploy("taker", {
     runtime: "node",
@@ -34,10 +42,11 @@ function say(header, bytes) {
     try { at += writeSync(3, frame, at); } catch (error) { if (error.code !== "EAGAIN") throw error; }
   }
 }
-export const handler = async ({ says = [] }, { invocationId: id }) => {
+export const handler = async ({ says = [], later }, { invocationId: id }) => {
   for (const [header, bytes = 0, times = 1] of says) {
     for (let n = 0; n < times; n++) say({ id, ...header }, bytes);
   }
+  if (later) setTimeout(() => say({ id, ...later }, 5), 10);
   return "told the truth";
 };`;
 
@@ -49,7 +58,20 @@ const taker = `${liar.slice(0, liar.indexOf("export const handler"))}export defa
   return new Response("told the truth");
 } };`;
 
+/** Does to its channel what its event says; one that stops does so behind its answer. */
+const breaker = `import { closeSync, writeSync } from "node:fs";
+export const handler = async ({ does }) => {
+  if (does === "close") closeSync(3);
+  if (does === "boast") writeSync(3, Buffer.from([0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2]));
+  if (does === "babble") writeSync(3, "GET / HTTP/1.1\\r\\n");
+  if (does === "stop") setImmediate(() => { for (;;); });
+  if (does && does !== "stop") await new Promise((resolve) => setTimeout(resolve, 60_000));
+  return "whole";
+};`;
+
 const start = [{ type: "start", contentType: "text/plain" }];
+
+const result = { type: "result", contentType: "text/plain" };
 
 /** The message that breaks the protocol before there is an answer. */
 const early: [string, unknown[]][] = [
@@ -107,12 +129,12 @@ for (const [what, reads, says] of asked) {
   });
 }
 
-test("credit after an answer is refused at the next event, and the guest destroyed", async () => {
-  const result = { type: "result", contentType: "text/plain" };
+test("credit after an answer costs the next caller nothing, and the guest is destroyed", async () => {
   const response = await take({ reads: true, says: [result, { type: "credit", bytes: 1 }] });
   assert.equal(await response.text(), "");
-  assert.equal((await problemIn(await take())).code, "protocol_violation");
-  assert.equal(await (await take()).text(), "told the truth");
+  const next = await take();
+  assert.equal(await next.text(), "told the truth");
+  assert.notEqual(await containerOf(next), await containerOf(response));
 });
 
 /** Calls the taker with a body whose length is not told. */
@@ -145,14 +167,81 @@ test("more than the credit breaks the stream off, and the guest is destroyed", a
   await assertHonest();
 });
 
-test("a chunk after the end of its stream is refused where it is seen, and the guest destroyed", async () => {
-  const says = [start, [{ type: "end" }], [{ type: "chunk" }, 5]];
-  const response = await call(server, "liar", { body: JSON.stringify({ says }) });
-  assert.equal(await response.text(), "");
-  const next = await call(server, "liar");
-  assert.equal((await problemIn(next)).code, "protocol_violation");
-  await assertHonest();
+/** What is said after an answer, of which the next caller is not to hear. */
+const behind: [string, object, answer: string][] = [
+  ["a chunk after the end", { says: [start, [{ type: "end" }], [{ type: "chunk" }, 5]] }, ""],
+  ["a second answer", { says: [[result]] }, ""],
+  [
+    "a second answer with a body of 1 MB",
+    {
+      says: [
+        [result, 5],
+        [result, 1e6],
+      ],
+    },
+    "xxxxx",
+  ],
+  ["an answer to another invocation", { says: [[result], [{ ...result, id: "another" }]] }, ""],
+  ["a message that is none", { says: [[result], [{ type: "nonsense" }]] }, ""],
+  ["a second answer that comes later", { later: result }, "told the truth"],
+];
+for (const [what, lie, answer] of behind) {
+  test(`${what} costs the next caller nothing, and the guest is destroyed`, async () => {
+    const response = await call(server, "liar", { body: JSON.stringify(lie) });
+    assert.equal(await response.text(), answer);
+    const container = await containerOf(response);
+    // What is left alone for so long that it is frozen has said it.
+    if ("later" in lie) await frozen(container);
+    const next = await call(server, "liar");
+    assert.equal(await next.text(), "told the truth");
+    assert.notEqual(await containerOf(next), container);
+  });
+}
+
+/** What a guest does to its end of the channel in the middle of an event, and what its caller is told. */
+const halfway: [string, object, status: number, code: string][] = [
+  ["closes its channel", { does: "close" }, 502, "function_error"],
+  ["sends a length of 4 GB", { does: "boast" }, 502, "protocol_violation"],
+  ["sends what is no message", { does: "babble" }, 502, "protocol_violation"],
+  ["never answers", { does: "nothing" }, 504, "function_timeout"],
+];
+for (const [what, event, status, code] of halfway) {
+  test(`a guest that ${what} ends its invocation with ${code}, and is destroyed`, async () => {
+    const response = await call(server, "breaker", { body: JSON.stringify(event) });
+    assert.deepEqual([response.status, (await problemIn(response)).code], [status, code]);
+    const { status: recorded, error } = await recordOf(response);
+    assert.deepEqual(
+      [recorded, error?.code],
+      [code === "function_timeout" ? "timed_out" : "failed", code],
+    );
+    const next = await call(server, "breaker");
+    assert.equal(await next.text(), "whole");
+  });
+}
+
+test("a guest that stops reading in the middle of a large event is timed out as any other", async () => {
+  await call(server, "breaker", { body: JSON.stringify({ does: "stop" }) });
+  const response = await call(server, "breaker", {
+    body: JSON.stringify({ pad: "x".repeat(5e6) }),
+  });
+  assert.deepEqual([response.status, (await problemIn(response)).code], [504, "function_timeout"]);
+  assert.equal((await recordOf(response)).start, "warm");
+  assert.equal(await (await call(server, "breaker")).text(), "whole");
 });
+
+async function frozen(id: string | undefined): Promise<void> {
+  const { stateDir } = server.config;
+  const isFrozen = (): true | undefined => frozenSandboxesOf(stateDir, id).length > 0 || undefined;
+  await poll("see an idle container frozen", isFrozen, { timeoutMs: 20_000 });
+}
+
+async function containerOf(response: Response): Promise<string | undefined> {
+  return (await recordOf(response)).containerId;
+}
+
+async function recordOf({ headers }: Response): Promise<Invocation> {
+  return await server.client.invocation(headers.get("runlet-invocation-id") ?? "");
+}
 
 /** A container that lied would have its own `result` behind the lie. */
 async function assertHonest(): Promise<void> {

@@ -70,10 +70,11 @@ export function watchSandboxes(stateDir: string, intervalMs = 5): Watch {
   };
 }
 
-/** The sandbox processes under a server's state directory. */
-export function sandboxPidsOf(stateDir: string): number[] {
+/** The sandbox processes under a server's state directory, or of one container there. */
+export function sandboxPidsOf(stateDir: string, id?: string): number[] {
   const isSandbox = (pid: string): boolean => {
     const args = argumentsOf(pid);
+    if (id !== undefined && args.at(-1) !== id) return false;
     return args.includes("boot") && args.some((arg) => arg.startsWith(`--root=${stateDir}/`));
   };
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
@@ -81,8 +82,8 @@ export function sandboxPidsOf(stateDir: string): number[] {
 }
 
 /** Those of them that are stopped now. */
-export function frozenSandboxesOf(stateDir: string): number[] {
-  return sandboxPidsOf(stateDir).filter((pid) => isStopped(pid));
+export function frozenSandboxesOf(stateDir: string, id?: string): number[] {
+  return sandboxPidsOf(stateDir, id).filter((pid) => isStopped(pid));
 }
 
 function isStopped(pid: number): boolean {
