@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
 import type { AgentStocks } from "../runtime/pool/agent-stocks.ts";
 import type { Pool } from "../runtime/pool/pool.ts";
 import type { Scheduler } from "../runtime/pool/scheduler.ts";
@@ -42,6 +42,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const { events, pool, stocks, scheduler, openSandboxes: read } = sources;
   const registry = new Registry();
   const registers = [registry];
+  collectDefaultMetrics({ register: registry });
   gaugePool(registry, pool, stocks);
   gauge(registry, { name: "runlet_sandboxes_open", help: "Sandboxes that are open", read });
   gaugeScheduler(registry, scheduler);
@@ -63,7 +64,7 @@ export function createMetrics(sources: MetricsSources): Metrics {
   const invocations = new Counter({
     name: "runlet_invocations_total",
     help: "Invocations that have ended",
-    labelNames: ["kind", "runtime", "status", "start"],
+    labelNames: ["kind", "runtime", "status", "reason", "start"],
     registers,
   });
   const stages = new Histogram({
@@ -79,12 +80,17 @@ export function createMetrics(sources: MetricsSources): Metrics {
     onAttempt: (kind, outcome) => attempts.inc({ kind, outcome }),
     observe(record) {
       const { kind, runtime, status, start = "none" } = record;
-      invocations.inc({ kind, runtime, status, start });
+      invocations.inc({ kind, runtime, status, reason: reasonOf(record), start });
       for (const [stage, us] of stagesOf(record)) {
         stages.observe({ stage, start }, us / 1_000_000);
       }
     },
   };
+}
+
+/** Why it did not succeed: what ended its process, or else the code of its error. */
+function reasonOf({ error, exitReason }: Invocation): string {
+  return error === undefined ? "none" : (exitReason ?? error.code);
 }
 
 function gaugePool(registry: Registry, pool: Pool, stocks: AgentStocks): void {
