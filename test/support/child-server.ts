@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Client } from "../../api/client/client.ts";
 import { within } from "../../runtime/deadline.ts";
 import { testEnvironment } from "./server.ts";
@@ -50,13 +51,7 @@ export async function startChildServer(options: ChildServerOptions = {}): Promis
   await using stack = new AsyncDisposableStack();
   const directory = options.directory ?? stack.use(await tempDir()).path;
   const own = testEnvironment(directory);
-  const program = join(import.meta.dirname, "../../api/server.ts");
-  const [command, ...args] = [...(options.through ?? []), process.execPath, program];
-  const child = spawn(command, args, {
-    env: { ...process.env, ...own, RUNLET_LOG_LEVEL: "info", ...options.env },
-    stdio: ["ignore", "ignore", "pipe"],
-  });
-  const end: Promise<ServerEnd> = once(child, "exit").then(([code, signal]) => ({ code, signal }));
+  const { child, end } = spawnServer(own, options);
   stack.defer(async () => await stop(child, end));
   const lines: string[] = [];
   const url = await within(urlOf(child, lines), "see the server listen", startTimeoutMs);
@@ -66,8 +61,7 @@ export async function startChildServer(options: ChildServerOptions = {}): Promis
     pid: child.pid ?? 0,
     url,
     client: new Client({ url }),
-    dataDir: own["RUNLET_DATA_DIR"] ?? "",
-    stateDir: own["RUNLET_STATE_DIR"] ?? "",
+    ...directoriesOf(own),
     memory: () => memoryOf(child.pid ?? 0),
     log: () => lines.join("\n"),
     kill(signal): void {
@@ -82,6 +76,42 @@ export async function startChildServer(options: ChildServerOptions = {}): Promis
       throw new Error(`The server of ${directory} ended with ${signal ?? `code ${code}`}`);
     },
   };
+}
+
+/** Starts a server as {@link startChildServer} does and kills it after a while, whether it listens or not. */
+export async function killStarting(
+  options: ChildServerOptions & { directory: string },
+  afterMs: number,
+): Promise<ServerEnd> {
+  const { child, end } = spawnServer(testEnvironment(options.directory), options);
+  child.stderr?.resume();
+  await Promise.race([end, sleep(afterMs)]);
+  child.kill("SIGKILL");
+  return await within(end, "see the server end", stopTimeoutMs);
+}
+
+/** Where the server of a directory has what it keeps, and what lives as long as it does. */
+export function directoriesIn(directory: string): Pick<ChildServer, "dataDir" | "stateDir"> {
+  return directoriesOf(testEnvironment(directory));
+}
+
+function directoriesOf(own: Record<string, string>): Pick<ChildServer, "dataDir" | "stateDir"> {
+  const { RUNLET_DATA_DIR: dataDir = "", RUNLET_STATE_DIR: stateDir = "" } = own;
+  return { dataDir, stateDir };
+}
+
+function spawnServer(
+  own: Record<string, string>,
+  { through = [], env }: ChildServerOptions,
+): { child: ChildProcess; end: Promise<ServerEnd> } {
+  const program = join(import.meta.dirname, "../../api/server.ts");
+  const [command, ...args] = [...through, process.execPath, program];
+  const child = spawn(command, args, {
+    env: { ...process.env, ...own, RUNLET_LOG_LEVEL: "info", ...env },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  const end = once(child, "exit").then(([code, signal]): ServerEnd => ({ code, signal }));
+  return { child, end };
 }
 
 async function stop(child: ChildProcess, end: Promise<ServerEnd>): Promise<void> {

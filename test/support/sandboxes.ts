@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { poll } from "../../runtime/deadline.ts";
 
@@ -13,14 +13,17 @@ export function sandboxesOf(stateDir: string): string[] {
 /** All that containers have left under a state directory: processes, mounts, cgroups, files. */
 export function leftoversOf(stateDir: string): string[] {
   const processes = commandLines(stateDir).map((args) => `process ${args[0]} ${args.at(-1)}`);
-  const mounts = readFileSync("/proc/self/mountinfo", "utf8")
-    .split("\n")
-    .filter((line) => line.includes(stateDir))
-    .map((line) => `mount ${line}`);
+  const mounts = mountsOf(stateDir).map((line) => `mount ${line}`);
   const files = perContainer.flatMap((place) =>
     readdirSync(join(stateDir, place)).map((name) => `file ${place}/${name}`),
   );
   return [...processes, ...mounts, ...files];
+}
+
+/** The mounts that have to do with a state directory, as the host lists them. */
+export function mountsOf(stateDir: string): string[] {
+  const lines = readFileSync("/proc/self/mountinfo", "utf8").split("\n");
+  return lines.filter((line) => line.includes(stateDir));
 }
 
 /** The cgroups with `text` in their name, such as a container's id. */
@@ -29,6 +32,22 @@ export function cgroupsOf(text: string, directory = "/sys/fs/cgroup"): string[] 
     const path = join(directory, name);
     return name.includes(text) ? [path] : cgroupsOf(text, path);
   });
+}
+
+/** Those, and all below them. */
+export function cgroupTreesOf(text: string): string[] {
+  return cgroupsOf(text).flatMap((path) => treeOf(path));
+}
+
+/** The network namespaces with `text` in their name. */
+export function namespacesOf(text: string): string[] {
+  const directory = "/run/netns";
+  const names = existsSync(directory) ? readdirSync(directory) : [];
+  return names.filter((name) => name.includes(text));
+}
+
+function treeOf(directory: string): string[] {
+  return [directory, ...directoriesIn(directory).flatMap((name) => treeOf(join(directory, name)))];
 }
 
 /** Those of other tests may go while they are looked at. */
@@ -72,13 +91,16 @@ export function watchSandboxes(stateDir: string, intervalMs = 5): Watch {
 
 /** The sandbox processes under a server's state directory, or of one container there. */
 export function sandboxPidsOf(stateDir: string, id?: string): number[] {
-  const isSandbox = (pid: string): boolean => {
+  return runscPidsOf(stateDir).filter((pid) => {
     const args = argumentsOf(pid);
-    if (id !== undefined && args.at(-1) !== id) return false;
-    return args.includes("boot") && args.some((arg) => arg.startsWith(`--root=${stateDir}/`));
-  };
+    return args.includes("boot") && (id === undefined || args.at(-1) === id);
+  });
+}
+
+/** The processes of runsc whose command lines name a server's state directory. */
+export function runscPidsOf(stateDir: string): number[] {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids.filter(isSandbox).map(Number);
+  return pids.filter((pid) => isOf(argumentsOf(pid), stateDir)).map(Number);
 }
 
 /** Those of them that are stopped now. */
@@ -98,15 +120,17 @@ function textOf(path: string): string {
   }
 }
 
-/** Command lines that name the state directory, this process and those that started it aside. */
+/** The command lines of those; one may have ended in between. */
 function commandLines(stateDir: string): string[][] {
-  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
-  return pids
-    .map((pid) => argumentsOf(pid))
-    .filter((args) => args.some((arg) => arg.startsWith(`--root=${stateDir}/`)));
+  const lines = runscPidsOf(stateDir).map((pid) => argumentsOf(pid));
+  return lines.filter((args) => isOf(args, stateDir));
 }
 
-function argumentsOf(pid: string): string[] {
+function isOf(args: readonly string[], stateDir: string): boolean {
+  return args.some((arg) => arg.startsWith(`--root=${stateDir}/`));
+}
+
+function argumentsOf(pid: string | number): string[] {
   try {
     return readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").slice(0, -1);
   } catch {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { torture } from "./torture.ts";
+import { moments, torture } from "./torture.ts";
 
 /** `npm run torture` kills more often. */
-const kills = 2;
+const kills = moments.length;
 
 test("whenever it is killed, a server holds to what it has told, and leaves nothing behind", async () => {
   const { answered } = await torture(kills);

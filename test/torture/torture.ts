@@ -1,110 +1,133 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Client } from "../../api/client/client.ts";
 import { poll } from "../../runtime/deadline.ts";
+import { networkSupport } from "../../runtime/network/support.ts";
 import { openDatabase } from "../../store/database.ts";
-import { type ChildServer, startChildServer } from "../support/child-server.ts";
-import { cgroupsOf, leftoversOf, nothingLeft } from "../support/sandboxes.ts";
+import type { Caller } from "../load/act.ts";
+import { callbackSecret, functionActs, prepareFunctions } from "../load/function-acts.ts";
+import { newLedger, type Tally, tallyOf } from "../load/ledger.ts";
+import { load } from "../load/load.ts";
+import { sandboxActs } from "../load/sandbox-acts.ts";
+import {
+  type ChildServer,
+  directoriesIn,
+  killStarting,
+  startChildServer,
+} from "../support/child-server.ts";
+import { startReceiver } from "../support/receiver.ts";
+import { cgroupTreesOf, leftoversOf, namespacesOf, nothingLeft } from "../support/sandboxes.ts";
 import { tempDir } from "../support/temp-dir.ts";
-import { type Ledger, load, newLedger, prepareLoad } from "./load.ts";
+import { holdToAll } from "./holds.ts";
 
-const callers = 6;
-const env = { RUNLET_POOL_FLOOR: "1", RUNLET_POOL_MAX: "4", RUNLET_MAX_CONCURRENCY: "6" };
-const endTimeoutMs = 60_000;
+/** What a server is at when it is killed. */
+export const moments = ["serving", "starting", "draining"] as const;
+export type Moment = (typeof moments)[number];
 
-/** What a torture has come to. */
-export interface Tally {
-  readonly answered: number;
-  readonly accepted: number;
-  readonly sandboxes: number;
-}
+const functionCallers = 4;
+const sandboxCallers = 2;
+const env = {
+  RUNLET_POOL_FLOOR: "1",
+  RUNLET_POOL_MAX: "4",
+  RUNLET_MAX_CONCURRENCY: "6",
+  RUNLET_ALLOW_PRIVATE_CALLBACKS: "true",
+};
+const sweepTimeoutMs = 30_000;
+
+/** Tells where a torture is. */
+export type OnKill = (kill: number, moment: Moment, tally: Tally) => void;
 
 /**
- * Kills a server at random moments of a mixed load, and holds it to what it has told its callers.
+ * Kills a server again and again under mixed load, at each moment of its life, and holds it to what it has told
+ * its callers.
  * @throws AssertionError for what does not hold.
  */
-export async function torture(
-  kills: number,
-  onKill: (kill: number, tally: Tally) => void = () => {},
-): Promise<Tally> {
+export async function torture(kills: number, onKill: OnKill = () => {}): Promise<Tally> {
   await using dir = await tempDir();
-  const ledger = newLedger();
+  await using receiver = await startReceiver();
+  const options = { directory: dir.path, env };
+  const { dataDir, stateDir } = directoriesIn(dir.path);
+  const hasNetworks = (await networkSupport()).isSupported;
+  const caller = { ledger: newLedger(), callbackUrl: receiver.url, leavesOpen: true, hasNetworks };
+  let orphans: string[] = [];
   for (let kill = 0; kill < kills; kill++) {
-    await using server = await startChildServer({ directory: dir.path, env });
-    if (kill === 0) await prepareLoad(server.client);
-    await loadUntilKilled(server, ledger);
-    onKill(kill + 1, tallyOf(ledger));
+    const moment = moments[kill % moments.length] ?? "serving";
+    if (moment === "starting") await killStarting(options, Math.random() * 1500);
+    else {
+      await using server = await startChildServer(options);
+      await areGone(orphans, stateDir);
+      if (kill === 0) await prepare(server.client, receiver.url);
+      await loadUntilKilled(server, caller, moment);
+    }
+    assert.deepEqual(damageIn(dataDir), []);
+    orphans = idsUnder(stateDir);
+    onKill(kill + 1, moment, tallyOf(caller.ledger));
   }
-  const server = await startChildServer({ directory: dir.path, env });
   {
-    await using _server = server;
-    assert.deepEqual(ledger.surprises, []);
-    await nothingRuns(server.client);
-    await holdAnswers(server.client, ledger);
-    await holdEvents(server.client, ledger);
-    await holdSandboxes(server.client, ledger);
+    await using server = await startChildServer(options);
+    await areGone(orphans, stateDir);
+    await holdToAll(server.client, caller.ledger, receiver);
   }
-  await nothingLeft(server.stateDir);
-  assert.deepEqual(leftoversOf(server.stateDir), []);
-  assert.deepEqual(cgroupsOf(server.stateDir.replaceAll("/", "-")), []);
-  using database = openDatabase(join(server.dataDir, "runlet.db"));
-  assert.deepEqual(database.findDamage(), []);
-  return tallyOf(ledger);
+  await nothingLeft(stateDir);
+  assert.deepEqual(tracesOf(stateDir), []);
+  assert.deepEqual(damageIn(dataDir), []);
+  return tallyOf(caller.ledger);
 }
 
-async function loadUntilKilled(server: ChildServer, ledger: Ledger): Promise<void> {
+async function prepare(client: Client, url: string): Promise<void> {
+  await prepareFunctions(client);
+  await client.putWebhook("told", { url, secret: callbackSecret, events: ["created", "ended"] });
+}
+
+async function loadUntilKilled(
+  server: ChildServer,
+  known: Omit<Caller, "client" | "signal">,
+  moment: Moment,
+): Promise<void> {
   const over = new AbortController();
-  const loading = load(server.client, ledger, { callers, signal: over.signal });
+  const caller = { ...known, client: server.client, signal: over.signal };
+  const loading = Promise.all([
+    load(caller, { acts: functionActs, callers: functionCallers, mayEnd: true }),
+    load(caller, { acts: sandboxActs, callers: sandboxCallers, mayEnd: true }),
+  ]);
   await sleep(300 + Math.random() * 2500);
+  if (moment === "draining") {
+    server.kill("SIGTERM");
+    await sleep(Math.random() * 1500);
+  }
   server.kill("SIGKILL");
-  assert.deepEqual(await server.ended(), { code: null, signal: "SIGKILL" });
+  const end = await server.ended();
+  // One that drains may have come to its end before.
+  if (moment === "serving" || end.code !== 0) assert.equal(end.signal, "SIGKILL");
   over.abort();
   await loading;
 }
 
-/** What ran when the server was killed is on record as lost, and runs nowhere. */
-async function nothingRuns(client: Client): Promise<void> {
-  const isDone = async (): Promise<true | undefined> => {
-    const states = await Promise.all([
-      client.invocations({ status: "running", limit: 1 }),
-      client.invocations({ status: "queued", limit: 1 }),
-      client.events({ state: "queued", limit: 1 }),
-      client.events({ state: "running", limit: 1 }),
-    ]);
-    return states.every(({ items }) => items.length === 0) ? true : undefined;
-  };
-  await poll("see every accepted event end", isDone, { timeoutMs: endTimeoutMs });
+function damageIn(dataDir: string): string[] {
+  using database = openDatabase(join(dataDir, "runlet.db"));
+  return database.findDamage();
 }
 
-async function holdAnswers(client: Client, { answered }: Ledger): Promise<void> {
-  for (const [id, told] of answered) {
-    const { status, answerBytes, stdout } = await client.invocation(id);
-    assert.equal(status, "succeeded", id);
-    if (told.answerBytes !== undefined) assert.equal(answerBytes, told.answerBytes, id);
-    if (told.stdout !== undefined) assert.equal(stdout, told.stdout, id);
-  }
+/** What is left of whatever runs under a state directory. */
+function tracesOf(stateDir: string): string[] {
+  // Both bear the path, the latter only so much of it as there is room for.
+  const name = basename(dirname(stateDir));
+  return [...leftoversOf(stateDir), ...cgroupTreesOf(name), ...namespacesOf(name)];
 }
 
-async function holdEvents(client: Client, { accepted }: Ledger): Promise<void> {
-  for (const id of accepted) {
-    const { state, invocations } = await client.event(id);
-    assert.equal(state, "succeeded", id);
-    assert.equal(invocations.at(-1)?.status, "succeeded", id);
-  }
+/** The ids in that of all containers, and of what they have a network by. */
+function idsUnder(stateDir: string): string[] {
+  const ids = tracesOf(stateDir).flatMap((trace) => trace.match(/\brlt-[0-9a-f]{16}\b/g) ?? []);
+  return [...new Set([...ids, ...namespacesOf(basename(dirname(stateDir)))])];
 }
 
-async function holdSandboxes(client: Client, { opened, commands }: Ledger): Promise<void> {
-  for (const id of opened) {
-    const { state, endReason } = await client.getSandbox(id);
-    assert.equal(state, "ended", id);
-    assert.ok(endReason === "lost" || endReason === "deleted", `${id}: ${endReason}`);
-  }
-  for (const [id, { sandboxId, exitCode }] of commands) {
-    assert.equal((await client.command(sandboxId, id)).exitCode, exitCode, id);
-  }
-}
-
-function tallyOf({ answered, accepted, opened }: Ledger): Tally {
-  return { answered: answered.size, accepted: accepted.size, sandboxes: opened.size };
+/** Waits until nothing is left of those, whatever else runs now. */
+async function areGone(ids: readonly string[], stateDir: string): Promise<void> {
+  const left = (): string[] =>
+    tracesOf(stateDir).filter((trace) => ids.some((id) => trace.includes(id)));
+  const isClean = (): true | undefined => left().length === 0 || undefined;
+  const options = { timeoutMs: sweepTimeoutMs, intervalMs: 50 };
+  await poll("see orphans gone", isClean, options).catch(() => undefined);
+  assert.deepEqual(left(), []);
 }

@@ -1,0 +1,153 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { networkSupport } from "../../runtime/network/support.ts";
+import type { Caller } from "../load/act.ts";
+import { functionActs, prepareFunctions, scheduleName } from "../load/function-acts.ts";
+import { newLedger, type Tally, tallyOf } from "../load/ledger.ts";
+import { load } from "../load/load.ts";
+import { sandboxActs } from "../load/sandbox-acts.ts";
+import { startChildServer, type ChildServer } from "../support/child-server.ts";
+import { startReceiver } from "../support/receiver.ts";
+import { tempDir } from "../support/temp-dir.ts";
+import { countsOf } from "./counts.ts";
+import { type Drift, driftsOf, type Sample } from "./drift.ts";
+import { type Idle, metricOf, whenIdle } from "./idle.ts";
+import { Probe } from "./probe.ts";
+
+export interface SoakOptions {
+  /** Whether the load is enough. */
+  readonly isEnough: (tally: Tally, elapsedMs: number) => boolean;
+  /** How long the server is under load before anything is measured. */
+  readonly warmUpMs: number;
+  readonly sampleEveryMs: number;
+  /** How long the server may take to be idle again. */
+  readonly idleTimeoutMs: number;
+  /** How much more memory an idle server may take than before. */
+  readonly moreMemoryBytes: number;
+  /** How many containers are kept started, which is always the same. */
+  readonly stock: number;
+  readonly onSample?: (sample: Sample, tally: Tally) => void;
+}
+
+/** What an idle server takes after the load, and took before it. */
+export interface Kept {
+  readonly measure: keyof Idle;
+  readonly before: number;
+  readonly after: number;
+  readonly holds: boolean;
+}
+
+export interface SoakReport {
+  readonly tally: Tally;
+  readonly drifts: readonly Drift[];
+  readonly kept: readonly Kept[];
+  /** What callers should not have been told, and what the server should not have logged. */
+  readonly surprises: readonly string[];
+}
+
+const probeEveryMs = 40;
+const functionCallers = 6;
+const sandboxCallers = 3;
+const fewestSamples = 6;
+
+/** Has a server of its own under mixed load, and looks whether it takes more and more. */
+export async function soak(options: SoakOptions): Promise<SoakReport> {
+  await using dir = await tempDir();
+  await using receiver = await startReceiver();
+  await using server = await startChildServer({ directory: dir.path, env: environment(options) });
+  const { client } = server;
+  await prepareFunctions(client);
+  const caller = {
+    client,
+    ledger: newLedger(),
+    callbackUrl: receiver.url,
+    leavesOpen: false,
+    hasNetworks: (await networkSupport()).isSupported,
+  };
+  const warm = performance.now();
+  await loadUntil(caller, () => performance.now() - warm >= options.warmUpMs);
+  const whole = { server, directory: dir.path, timeoutMs: options.idleTimeoutMs };
+  const before = await whenPaused(server, async () => await whenIdle(whole));
+  const ledger = newLedger();
+  const samples = await sampled({ ...caller, ledger }, { server, directory: dir.path, options });
+  const after = await whenPaused(server, async () => await whenIdle({ ...whole, atMost: before }));
+  return {
+    tally: tallyOf(ledger),
+    drifts: samples.length < fewestSamples ? [] : driftsOf(samples),
+    kept: keptOf(before, after, options.moreMemoryBytes),
+    surprises: [...caller.ledger.surprises, ...ledger.surprises, ...errorsIn(server.log())],
+  };
+}
+
+function environment({ stock }: SoakOptions): Record<string, string> {
+  return {
+    RUNLET_POOL_FLOOR: String(stock),
+    RUNLET_POOL_MAX: String(stock),
+    RUNLET_SANDBOX_STOCK: "1",
+    RUNLET_MAX_CONCURRENCY: "8",
+    RUNLET_ALLOW_PRIVATE_CALLBACKS: "true",
+    NODE_OPTIONS: `--expose-gc --import=${join(import.meta.dirname, "collect-garbage.mjs")}`,
+  };
+}
+
+async function loadUntil(caller: Omit<Caller, "signal">, isEnough: () => boolean): Promise<void> {
+  const { signal } = new AbortController();
+  const how = { mayEnd: false, isEnough };
+  await Promise.all([
+    load({ ...caller, signal }, { ...how, acts: functionActs, callers: functionCallers }),
+    load({ ...caller, signal }, { ...how, acts: sandboxActs, callers: sandboxCallers }),
+  ]);
+}
+
+/** Puts the server under load and looks at it meanwhile. */
+async function sampled(
+  caller: Omit<Caller, "signal">,
+  { server, directory, options }: { server: ChildServer; directory: string; options: SoakOptions },
+): Promise<Sample[]> {
+  const { isEnough, sampleEveryMs, onSample } = options;
+  const { client, ledger } = caller;
+  const start = performance.now();
+  const over = new AbortController();
+  const samples: Sample[] = [];
+  await using probe = new Probe(async () => await client.invoke("warm"), probeEveryMs);
+  const look = async (): Promise<void> => {
+    for (;;) {
+      await sleep(sampleEveryMs, undefined, { signal: over.signal }).catch(() => undefined);
+      if (over.signal.aborted) return;
+      const sample: Sample = {
+        atMs: performance.now() - start,
+        memoryBytes: server.memory().nowBytes,
+        heapBytes: await metricOf(server, "nodejs_heap_size_used_bytes"),
+        ...countsOf(server, directory),
+        ...probe.read(),
+      };
+      samples.push(sample);
+      onSample?.(sample, tallyOf(ledger));
+    }
+  };
+  const looking = look();
+  await loadUntil(caller, () => isEnough(tallyOf(ledger), performance.now() - start));
+  over.abort();
+  await looking;
+  return samples;
+}
+
+/** While a schedule comes due, no server is idle. */
+async function whenPaused<T>({ client }: ChildServer, measure: () => Promise<T>): Promise<T> {
+  await client.pauseSchedule(scheduleName);
+  const measured = await measure();
+  await client.resumeSchedule(scheduleName);
+  return measured;
+}
+
+function keptOf(before: Idle, after: Idle, moreMemoryBytes: number): Kept[] {
+  return (Object.keys(before) as (keyof Idle)[]).map((measure) => {
+    const more = after[measure] - before[measure];
+    const most = measure === "memoryBytes" || measure === "heapBytes" ? moreMemoryBytes : 0;
+    return { measure, before: before[measure], after: after[measure], holds: more <= most };
+  });
+}
+
+function errorsIn(log: string): string[] {
+  return log.split("\n").filter((line) => /^\{"level":(?:"error"|50)/.test(line));
+}
