@@ -47,7 +47,8 @@ export async function spawnRunsc(
   logs: { log: string; trace: TraceName; sandboxLog?: SandboxLog | undefined },
   stdio: readonly DescriptorSource[],
 ): Promise<RunscProcess> {
-  const child = spawn(file, args, { stdio: withRoom(stdio), detached: true });
+  const env = runscEnvironment();
+  const child = spawn(file, args, { stdio: withRoom(stdio), detached: true, env });
   const failed = once(child, "error").then(([error]) => (error as Error).message);
   failed.catch(() => undefined);
   const exited = once(child, "exit").then(([code, signal]): ProcessEnd => {
@@ -71,6 +72,14 @@ export async function spawnRunsc(
     forget: () => removeLogs(logs.log, logs.trace),
     kill: (signal) => void child.kill(signal),
   };
+}
+
+/**
+ * What a runsc command has for an environment: the way to programs, and nothing else of the server's. What runsc
+ * starts for a container keeps it, the process among them that serves files to the sandbox.
+ */
+export function runscEnvironment(): Record<string, string> {
+  return { PATH: process.env["PATH"] ?? "/usr/sbin:/usr/bin:/sbin:/bin" };
 }
 
 /**

@@ -16,7 +16,13 @@ import { RunscError } from "./error.ts";
 import { divertSandboxTrace, lastErrorOf, type TraceName } from "./log.ts";
 import * as argv from "./options.ts";
 import { withOwnStack } from "./own-stack.ts";
-import { cannotStart, type DescriptorSource, type RunscProcess, spawnRunsc } from "./process.ts";
+import {
+  cannotStart,
+  type DescriptorSource,
+  type RunscProcess,
+  runscEnvironment,
+  spawnRunsc,
+} from "./process.ts";
 
 export interface RunscConfig {
   /** Path or name of the binary; `runsc` on PATH by default. */
@@ -207,6 +213,8 @@ export class Runsc {
     const result = await execa(command.file, command.args, {
       reject: false,
       stdin: "ignore",
+      env: runscEnvironment(),
+      extendEnv: false,
       maxBuffer: 16_000_000,
       forceKillAfterDelay: false,
       killSignal: "SIGKILL",

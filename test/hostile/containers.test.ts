@@ -1,139 +1,311 @@
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { PassThrough } from "node:stream";
-import { test } from "node:test";
+import { after, before, suite, test } from "node:test";
+import { execa } from "execa";
 import { pino } from "pino";
 import { Client } from "../../api/client/client.ts";
 import { loadConfig } from "../../api/config.ts";
 import { startServer } from "../../api/server.ts";
 import { poll } from "../../runtime/deadline.ts";
-import { defaultSpec, type Spec } from "../../runtime/oci/spec.ts";
+import type { Spec } from "../../runtime/oci/spec.ts";
+import { pythonBootstrap } from "../support/bootstrap.ts";
+import { startChildServer } from "../support/child-server.ts";
+import { node } from "../support/packages.ts";
 import { problemOf } from "../support/problem.ts";
-import { sandboxPidsOf } from "../support/sandboxes.ts";
+import { startRegistry } from "../support/registry.ts";
 import { testEnvironment } from "../support/server.ts";
 import { tempDir } from "../support/temp-dir.ts";
+import { assertDescriptors, assertFlags, assertLeast, assertShutIn, sharersOf } from "./least.ts";
+import {
+  allProcesses,
+  containersOf,
+  type Kind,
+  type SeenContainer,
+  type SeenProcess,
+  socketsBelow,
+} from "./seen-container.ts";
 
+/** What a function is given, and what the operator has given the server. */
 const canary = "canary-4f1d8a60c2";
+const operators = "canary-9b27e0d3f5";
+process.env["RUNLET_TEST_OPERATORS"] = operators;
 
-test("every container has the spec of the least, and no secret is where it may be read", async () => {
-  await using stack = new AsyncDisposableStack();
-  const directory = stack.use(await tempDir());
-  const config = loadConfig(testEnvironment(directory.path));
-  let logged = "";
-  const lines = new PassThrough().on("data", (chunk: Buffer) => (logged += chunk.toString()));
-  const { url } = stack.use(await startServer(config, pino({ level: "trace" }, lines)));
-  const client = new Client({ url });
-  await client.setSecret("canary", canary);
-  const secrets = { TOKEN: "canary" };
-  await client.deploy("node", {
-    runtime: "node",
-    secrets,
-    code: {
-      source: `export const handler = async () => {
-        await new Promise((done) => setTimeout(done, 3000));
+await using stack = new AsyncDisposableStack();
+const directory = stack.use(await tempDir());
+const registry = stack.use(await startRegistry());
+const config = {
+  ...loadConfig(testEnvironment(directory.path)),
+  // The members of stocks are looked at too.
+  poolFloor: 1,
+  poolMax: 4,
+  sandboxStock: 1,
+  maxConcurrency: 16,
+  build: {
+    timeoutMs: 60_000,
+    memoryBytes: 512 * 1024 * 1024,
+    maxBytes: 20_000_000,
+    registries: { npm: registry.npm },
+    hosts: [registry.host],
+  },
+};
+let logged = "";
+const lines = new PassThrough().on("data", (chunk: Buffer) => (logged += chunk.toString()));
+const { url } = stack.use(await startServer(config, pino({ level: "trace" }, lines)));
+const client = new Client({ url });
+const open = new Set<Promise<unknown>>();
+stack.defer(async () => void (await Promise.allSettled(open)));
+const owned = stack.move();
+after(async () => {
+  delete process.env["RUNLET_TEST_OPERATORS"];
+  await owned.disposeAsync();
+});
+
+/** Long enough for all to be looked at while they run. */
+const lastingMs = 6_000;
+await client.setSecret("canary", canary);
+const secrets = { TOKEN: "canary" };
+const sandbox = await client.createSandbox();
+const { id: snapshot } = await client.createSnapshot(sandbox.id);
+const restored = await client.createSandbox({ snapshot });
+await client.deploy("warm", {
+  runtime: "node",
+  isolation: "reuse",
+  secrets,
+  code: { source: "export const handler = () => 1;" },
+});
+await client.invoke("warm");
+await client.deploy("node", {
+  runtime: "node",
+  secrets,
+  code: {
+    source: `import { execFileSync } from "node:child_process";
+      export const handler = async () => {
+        await new Promise((done) => setTimeout(done, ${lastingMs}));
+        console.log("has " + execFileSync("ls", ["/proc/self/fd"], { stdio: ["inherit", "pipe", "inherit"] }).toString().split("\\n").join(" "));
         console.log(process.env.TOKEN);
         throw new Error(process.env.TOKEN);
       };`,
-    },
-  });
-  await client.deploy("python", {
-    runtime: "python",
+  },
+});
+await client.deploy("python", {
+  runtime: "python",
+  secrets,
+  code: {
+    source: `import os, subprocess, time
+def handler(event, context):
+    time.sleep(${lastingMs / 1000})
+    print("has", *subprocess.check_output(["ls", "/proc/self/fd"], text=True).split())
+    print(os.environ["TOKEN"])
+    raise RuntimeError(os.environ["TOKEN"])`,
+  },
+});
+const provided = pythonBootstrap(
+  `    time.sleep(${lastingMs / 1000})
+    print("has", *os.popen("ls /proc/self/fd").read().split(), flush=True)
+    print(os.environ["TOKEN"], flush=True)
+    fail(id, json.dumps({"errorType": "Odd", "errorMessage": os.environ["TOKEN"]}))`,
+);
+await client.deploy(
+  "provided",
+  {
+    runtime: "provided",
     secrets,
-    code: {
-      source:
-        "import os, time\ndef handler(event, context):\n    time.sleep(3)\n    print(os.environ['TOKEN'])\n    raise RuntimeError(os.environ['TOKEN'])",
-    },
-  });
-  const command = ["sh", "-c", "sleep 3; echo $TOKEN; echo $TOKEN >&2; exit 3"];
-  await client.deploy("command", { runtime: "command", command, secrets });
-  const { id } = await client.createSandbox();
-  const failing = ["node", "python", "command"].map(async (name) => {
-    return await problemOf(client.invoke(name));
-  });
-  const executed = client.execute({ runtime: "bash", code: { source: "sleep 3" } });
+    code: { files: [{ path: "bootstrap", content: provided, executable: true }] },
+  },
+  { check: false },
+);
+const script = `sleep ${lastingMs / 1000}; echo has $(ls /proc/self/fd); echo $TOKEN; echo $TOKEN >&2; exit 3`;
+await client.deploy("command", { runtime: "command", command: ["sh", "-c", script], secrets });
 
-  const specs = await poll(
-    "see five containers",
-    async () => {
-      const all = specsIn(join(config.stateDir, "bundles"));
-      return all.length >= 5 && sandboxPidsOf(config.stateDir).length >= 5 ? all : undefined;
-    },
-    { timeoutMs: 20_000, intervalMs: 20 },
-  );
-  for (const spec of specs) assertLeast(spec);
-  assert.equal(specs.filter(({ process }) => process.user.uid === 0).length, 1, "the agent's");
-  for (const pid of sandboxPidsOf(config.stateDir)) {
-    // A sandbox shuts itself in once it is up, before anything of the guest runs.
-    await poll(
-      `see sandbox ${pid} filter its system calls`,
-      () => (/^Seccomp:\t2$/m.test(readFileSync(`/proc/${pid}/status`, "utf8")) ? true : undefined),
-      { timeoutMs: 5_000, intervalMs: 10 },
-    );
-    const args = readFileSync(`/proc/${pid}/cmdline`, "utf8");
-    assert.ok(args.includes("--network=none"), args);
-    assert.doesNotMatch(args, /--host-(?:uds|fifo)=(?!none)/);
-  }
-  for (const args of commandLines()) assert.ok(!args.includes(canary), "a command line has it");
+/** Goes on while the tests look; nobody has to wait for it. */
+function begin<T>(call: Promise<T>): Promise<T> {
+  open.add(call.catch(() => undefined));
+  return call;
+}
 
-  const problems = await Promise.all(failing);
-  await executed;
-  const { stdout } = await client.runCommand(id, { command: "ls /proc/self/fd" });
-  assert.equal(stdout.text, "0\n1\n2\n3\n", "the last is the one that lists them");
-  const records = await Promise.all(
-    problems.map(async ({ invocationId = "" }) => await client.invocation(invocationId)),
-  );
-  const metrics = await (await fetch(`${url}/metrics`)).text();
-  const told = { problems, records, logged, metrics, secrets: await client.secrets() };
-  for (const [what, value] of Object.entries(told)) {
-    assert.ok(!JSON.stringify(value).includes(canary), `${what} have it`);
-  }
-  assert.ok(logged.length > 0);
-  for (const entry of readdirSync(config.dataDir, { withFileTypes: true, recursive: true })) {
-    if (!entry.isFile()) continue;
-    const path = join(entry.parentPath, entry.name);
-    assert.ok(!readFileSync(path).includes(canary), `${path} has it`);
-  }
+const failing = ["node", "python", "provided", "command"].map(
+  async (name) => await begin(problemOf(client.invoke(name))),
+);
+const executed = begin(
+  client.execute({
+    runtime: "bash",
+    code: { source: `sleep ${lastingMs / 1000}; echo has $(ls /proc/self/fd)` },
+  }),
+);
+const built = begin(
+  client.deploy("built", {
+    ...node({
+      "package.json": JSON.stringify({
+        dependencies: { greeting: "^1.0.0" },
+        scripts: { postinstall: `echo has $(ls /proc/self/fd); sleep ${lastingMs / 1000}` },
+      }),
+      "index.mjs": "export const handler = () => 1;",
+    }),
+    dependencies: "install-with-scripts",
+  }),
+);
+
+/** How many of each there have to be; of two kinds of stock one stands by. */
+const wanted: Readonly<Record<Kind, number>> = {
+  agent: 3,
+  node: 3,
+  python: 1,
+  provided: 1,
+  build: 1,
+  program: 2,
+};
+let containers: readonly SeenContainer[] = [];
+/** Of the host, at the same moment. */
+let processes: readonly SeenProcess[] = [];
+before(async () => {
+  containers = await poll("see a container of each kind", allKinds, {
+    timeoutMs: 30_000,
+    intervalMs: 100,
+  });
 });
 
-/** What every container has, whatever it is for; a sandbox's agent is root inside, with six rights. */
-function assertLeast({ process, root, linux, mounts }: Spec): void {
-  assert.equal(process.noNewPrivileges, true);
-  assert.equal(process.terminal, false);
-  const isAgent = process.user.uid === 0;
-  const rights = new Set(Object.values(process.capabilities).flat());
-  assert.equal(rights.size, isAgent ? 6 : 0);
-  assert.equal(root.readonly, !isAgent);
-  for (const rlimit of defaultSpec.process.rlimits) {
-    assert.deepEqual(
-      process.rlimits.filter(({ type }) => type === rlimit.type),
-      [rlimit],
-    );
-  }
-  assert.ok(isAgent || process.rlimits.some(({ type }) => type === "RLIMIT_NPROC"));
-  assert.deepEqual(linux.maskedPaths, defaultSpec.linux.maskedPaths);
-  assert.deepEqual(linux.readonlyPaths, defaultSpec.linux.readonlyPaths);
-  assert.deepEqual(linux.namespaces, defaultSpec.linux.namespaces);
-  for (const { type, options = [] } of mounts) {
-    assert.ok(["proc", "tmpfs", "sysfs", "bind"].includes(type), type);
-    if (type === "bind") assert.ok(options.includes("ro") && options.includes("nosuid"));
-  }
-}
-
-function specsIn(bundles: string): Spec[] {
-  return readdirSync(bundles).map(
-    (name) => JSON.parse(readFileSync(join(bundles, name, "config.json"), "utf8")) as Spec,
+/** Those that are up, once there is enough of each kind. */
+function allKinds(): SeenContainer[] | undefined {
+  const up = containersOf(config.stateDir).filter(({ sandbox: own, gofer, kind }) => {
+    // A sandbox shuts itself in once it is up, before anything of the guest runs.
+    const isShut = own.status["Seccomp"] === "2";
+    return isShut && (kind !== "build" || gofer !== undefined);
+  });
+  const counts = Object.entries(wanted).map(
+    ([kind, count]) => up.filter((each) => each.kind === kind).length - count,
   );
+  processes = allProcesses();
+  return counts.every((count) => count >= 0) ? up : undefined;
 }
 
-function commandLines(): string[] {
-  return readdirSync("/proc")
-    .filter((name) => /^\d+$/.test(name))
-    .map((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, "utf8");
-      } catch {
-        return "";
+suite("every container", () => {
+  test("of a kind that there is, restored ones and those in stock too, has the spec of the least", () => {
+    for (const { kind, spec } of containers) assertLeast(spec, kind);
+    const copies = containers.filter(({ command }) => command.args.includes("restore"));
+    assert.deepEqual(
+      copies.map(({ kind }) => kind),
+      ["agent"],
+    );
+  });
+
+  test("has a process on the host that is shut in, with a root and namespaces of its own", () => {
+    for (const { kind, sandbox: own, gofer } of containers) {
+      for (const each of [own, gofer].filter((process) => process !== undefined)) {
+        assertShutIn(each, kind);
       }
-    });
+      assert.deepEqual(own.root, ["etc", "proc"], kind);
+    }
+  });
+
+  test("has no network, and none but a build the host's sockets, of which it sees its proxy's", () => {
+    for (const { kind, command, sandbox: own, spec } of containers) {
+      assert.ok(command.args.includes("--network=none"), kind);
+      assertFlags(own, kind);
+      const sources = spec.mounts.filter(({ type }) => type === "bind").map(({ source }) => source);
+      const sockets = sources.flatMap(socketsBelow);
+      assert.equal(sockets.length, kind === "build" ? 1 : 0, sockets.join());
+      assert.ok(sockets.every((path) => /\/tasks\/net-\w+\/proxy$/.test(path)));
+    }
+  });
+
+  test("has open on the host what is its own, and nothing that another has", () => {
+    for (const container of containers) assertDescriptors(container, config);
+    assert.deepEqual(sharersOf(containers, processes), []);
+  });
+
+  test("has no secret in an environment or a command line, nor in a file that others may read", () => {
+    for (const { args, environment } of processes) {
+      for (const each of [...args, ...environment]) assert.ok(!each.includes(canary), each);
+    }
+    for (const { kind, command, sandbox: own, gofer } of containers) {
+      for (const { environment } of [command, own, gofer].filter((each) => each !== undefined)) {
+        assert.ok(!environment.some((entry) => entry.includes(operators)), kind);
+        assert.ok(environment.length <= 3, `${kind}: ${environment.join()}`);
+      }
+    }
+    let found = 0;
+    for (const path of filesIn(config.stateDir)) {
+      if (!readFileSync(path).includes(canary)) continue;
+      found++;
+      assert.equal(statSync(dirname(path)).mode & 0o077, 0, path);
+    }
+    assert.ok(found > 0, "the bundle of the command has it");
+  });
+
+  test("leaves a guest three descriptors and its own, and no secret in what is told or kept", async () => {
+    const problems = await Promise.all(failing);
+    const records = await Promise.all(
+      problems.map(async ({ invocationId = "" }) => await client.invocation(invocationId)),
+    );
+    const { version } = await built;
+    const builds = await client.invocation(version.build?.invocationId ?? "");
+    const listed = await Promise.all(
+      [sandbox, restored].map(async ({ id }) => {
+        const { stdout } = await client.runCommand(id, { command: "echo has $(ls /proc/self/fd)" });
+        return stdout.text;
+      }),
+    );
+    const seen = [
+      ...records.map(({ stdout }) => stdout),
+      (await executed).stdout,
+      builds.stderr,
+      ...listed,
+    ];
+    // The last is the one by which they are listed.
+    for (const text of seen) assert.match(text, /^has 0 1 2 3\s*$/m);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const told = { problems, records, builds, logged, metrics, secrets: await client.secrets() };
+    for (const [what, value] of Object.entries(told)) {
+      assert.ok(!JSON.stringify(value).includes(canary), `${what} have it`);
+    }
+    assert.ok(logged.length > 0);
+    for (const path of filesIn(config.dataDir)) {
+      assert.ok(!readFileSync(path).includes(canary), `${path} has it`);
+    }
+  });
+});
+
+test("a sandbox with a network has no more, but a stack of its own in a namespace with one link", async () => {
+  await using parts = new AsyncDisposableStack();
+  const dir = parts.use(await tempDir());
+  const host = dir.path.slice(1).replaceAll("/", "-");
+  await execa("ip", ["netns", "add", host]);
+  parts.defer(async () => void (await execa("ip", ["netns", "delete", host])));
+  const through = ["nsenter", `--net=/run/netns/${host}`];
+  const inside = async (...args: string[]): Promise<string> =>
+    (await execa("nsenter", [...through.slice(1), ...args], { timeout: 30_000 })).stdout;
+  await inside("ip", "link", "set", "lo", "up");
+  await inside("sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward");
+  const server = parts.use(await startChildServer({ through, directory: dir.path }));
+  const body = JSON.stringify({ network: { allow: ["203.0.113.1"] } });
+  const ask = `const [url, body] = process.argv.slice(1);
+    const headers = { "content-type": "application/json" };
+    console.log(await (await fetch(url + "/v1/sandboxes", { method: "POST", headers, body })).text());`;
+  const flags = ["--input-type=module", "-e", ask, server.url, body];
+  const answer = await inside(process.execPath, ...flags);
+  const [container] = containersOf(server.stateDir);
+  assert.ok(container, answer);
+  const { kind, spec, sandbox: own } = container;
+  assert.equal(kind, "agent");
+  const { path = "" } = spec.linux.namespaces.find(({ type }) => type === "network") ?? {};
+  assert.match(path, /^\/run\/netns\/./);
+  assertLeast({ ...spec, linux: { ...spec.linux, namespaces: plainly(spec) } }, kind);
+  assertShutIn(own, kind);
+  assert.ok(own.args.includes("--network=sandbox"));
+  assertFlags(own, kind);
+  assertDescriptors(container, server);
+  const links = await inside("nsenter", `--net=${path}`, "ip", "-o", "link");
+  assert.equal(links.split("\n").length, 2, links);
+});
+
+function plainly({ linux: { namespaces } }: Spec): Spec["linux"]["namespaces"] {
+  return namespaces.map(({ type }) => ({ type }));
+}
+
+function filesIn(path: string): string[] {
+  return readdirSync(path, { withFileTypes: true, recursive: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 }

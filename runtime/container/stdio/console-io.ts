@@ -1,7 +1,7 @@
 import { type IPty, spawn } from "node-pty";
 import { messageOf, RunletError } from "../../errors.ts";
 import { lastErrorOf, removeLogs, traceOf } from "../../runsc/log.ts";
-import type { ProcessEnd, RunscProcess } from "../../runsc/process.ts";
+import { type ProcessEnd, runscEnvironment, type RunscProcess } from "../../runsc/process.ts";
 import type { TerminalCommand } from "../../runsc/runsc.ts";
 import { signalNameOf } from "../exit.ts";
 import { SinkSlot } from "./sink-slot.ts";
@@ -113,7 +113,9 @@ class ConsoleOutput implements Output {
 
 function spawnPty(command: TerminalCommand, size: { cols: number; rows: number }): IPty {
   try {
-    return spawn(command.file, command.args, { ...size, name: "xterm-256color", encoding: null });
+    const env = runscEnvironment();
+    const options = { ...size, env, name: "xterm-256color", encoding: null };
+    return spawn(command.file, command.args, options);
   } catch (cause) {
     throw new RunletError("unavailable", `Cannot open a terminal: ${messageOf(cause)}`, { cause });
   }
