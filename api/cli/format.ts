@@ -26,6 +26,11 @@ export function size(bytes: number): string {
   return `${unit === 0 ? value : value.toFixed(1)} ${units[unit]}`;
 }
 
+/** A share for people. */
+export function percent(share: number | undefined): string {
+  return share === undefined ? "-" : `${(share * 100).toFixed(1)} %`;
+}
+
 /** How an invocation ended, in a word or two. */
 export function endOf(record: Invocation): string {
   if (record.exitSignal !== undefined) return record.exitSignal;

@@ -30,6 +30,7 @@ import { serveCommand } from "./commands/serve.ts";
 import { shellCommand } from "./commands/shell.ts";
 import { snapshotCommand } from "./commands/snapshot.ts";
 import { statsCommand } from "./commands/stats.ts";
+import { topCommand } from "./commands/top.ts";
 import { urlCommand } from "./commands/url.ts";
 import { webhookCommand } from "./commands/webhook.ts";
 import { versionsCommand } from "./commands/versions.ts";
@@ -57,6 +58,7 @@ const program = new Command("runlet")
   .addCommand(invocationsCommand())
   .addCommand(logsCommand())
   .addCommand(statsCommand())
+  .addCommand(topCommand())
   .addCommand(eventsCommand())
   .addCommand(deadLettersCommand())
   .addCommand(secretsCommand())

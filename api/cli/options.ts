@@ -65,8 +65,8 @@ export function exampleText(examples: readonly string[]): string {
 }
 
 /** A client of the server that was named. @throws ConnectionError if its URL is none. */
-export function clientOf(options: ServerOptions): Client {
-  return new Client({ url: options.url, apiKey: apiKeyFor(options.url) });
+export function clientOf({ url }: ServerOptions, signal?: AbortSignal): Client {
+  return new Client({ url, apiKey: apiKeyFor(url), signal });
 }
 
 /** Reads a number above zero of an option. */

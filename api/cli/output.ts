@@ -20,6 +20,13 @@ export function printTable<T>(columns: Columns<T>, items: readonly T[], none: st
     process.stderr.write(`${none}\n`);
     return;
   }
+  const [header = "", ...rows] = tableLines(columns, items);
+  process.stdout.write(`${styleText("bold", header)}\n`);
+  for (const row of rows) process.stdout.write(`${row}\n`);
+}
+
+/** Items in columns, a line each, below a line with the titles. */
+export function tableLines<T>(columns: Columns<T>, items: readonly T[]): string[] {
   const rows = items.map((item) => Object.values(columns).map((cell) => cell(item)));
   const header = Object.keys(columns);
   const widths = header.map((title, column) =>
@@ -30,6 +37,5 @@ export function printTable<T>(columns: Columns<T>, items: readonly T[], none: st
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join("  ")
       .trimEnd();
-  process.stdout.write(`${styleText("bold", line(header))}\n`);
-  for (const row of rows) process.stdout.write(`${line(row)}\n`);
+  return [header, ...rows].map(line);
 }

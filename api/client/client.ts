@@ -16,6 +16,7 @@ import { SandboxTerminalMethods } from "./sandbox-terminals.ts";
 import { SandboxMethods } from "./sandboxes.ts";
 import { ScheduleMethods } from "./schedules.ts";
 import { SecretMethods } from "./secrets.ts";
+import { ServerMethods } from "./server.ts";
 import { SnapshotMethods } from "./snapshots.ts";
 import { WebhookMethods } from "./webhooks.ts";
 
@@ -41,6 +42,7 @@ export class Client extends joined(
   SandboxTerminalMethods,
   SandboxPortMethods,
   SnapshotMethods,
+  ServerMethods,
 ) {
   /** Sandboxes as objects, each of which can be told what to do without its id. */
   get sandboxes(): Sandboxes {

@@ -1,8 +1,9 @@
 import { Command, Option } from "commander";
 import type { SandboxStats, SandboxView } from "../../schema/sandbox.ts";
-import { duration, moment, size } from "../format.ts";
+import { duration, moment, percent, size } from "../format.ts";
 import { clientOf, metadataEntry, type ServerOptions, withServer } from "../options.ts";
 import { type Columns, printJson, printTable } from "../output.ts";
+import { cpuShareOf } from "../usage.ts";
 import { printPage, queryOf, withPageBefore } from "../page.ts";
 
 interface ListOptions extends ServerOptions {
@@ -54,17 +55,9 @@ export function statsCommand(): Command {
 }
 
 const usage: Columns<SandboxStats> = {
-  CPU: cpuShareOf,
+  CPU: (stats) => percent(cpuShareOf(stats)),
   "CPU TIME": ({ now }) => duration(now.cpuUs),
   MEMORY: ({ now }) => size(now.memoryBytes),
   DISK: ({ now }) => size(now.diskBytes),
   PIDS: ({ now }) => String(now.pids),
 };
-
-/** Of one processor, since the last sample. */
-function cpuShareOf({ now, series }: SandboxStats): string {
-  const last = series.findLast(({ atUs }) => atUs < now.atUs);
-  if (last === undefined) return "-";
-  const share = (now.cpuUs - last.cpuUs) / (now.atUs - last.atUs);
-  return `${(share * 100).toFixed(1)} %`;
-}

@@ -1,6 +1,6 @@
 import { Command } from "commander";
 import type { FunctionStatistics } from "../../schema/statistics.ts";
-import { duration, moment } from "../format.ts";
+import { duration, moment, percent } from "../format.ts";
 import { clientOf, type ServerOptions, wholeNumber, withServer } from "../options.ts";
 import { type Columns, printJson, printTable } from "../output.ts";
 
@@ -38,7 +38,3 @@ const columns: Columns<{ time: string } & FunctionStatistics["runUs"]> = {
   P95: ({ p95 }) => duration(p95),
   P99: ({ p99 }) => duration(p99),
 };
-
-function percent(share: number): string {
-  return `${(share * 100).toFixed(1)} %`;
-}

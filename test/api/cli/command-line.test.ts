@@ -22,6 +22,7 @@ const commands = [
   ["invocations", "show"],
   ["invocations", "cancel"],
   ["logs"],
+  ["top"],
   ["image"],
   ["image", "ls"],
   ["image", "add"],

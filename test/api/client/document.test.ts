@@ -30,6 +30,7 @@ const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /** Each method with all that it can send, in an order in which there is what it asks for. */
 const story: Record<keyof Client, () => unknown> = {
+  metrics: async () => await client.metrics(),
   setSecret: async () => await client.setSecret("password", "correct horse"),
   secrets: async () => await client.secrets({ limit: 1, after: "a" }),
   putWebhook: async () => {
