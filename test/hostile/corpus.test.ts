@@ -1,7 +1,4 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { networkInterfaces } from "node:os";
-import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { call } from "../support/call.ts";
 import { problemIn } from "../support/problem.ts";
@@ -10,11 +7,11 @@ import { startTestServer } from "../support/server.ts";
 import { poll } from "../../runtime/deadline.ts";
 import { moveIn, watchHost } from "./bystanders.ts";
 import { handlers, programs } from "./corpus.ts";
+import { assertSeen, guestSource, placesOf } from "./guest.ts";
 
 const mebibyte = 1024 * 1024;
 const outputBytes = 16_384;
 const limits = { memoryBytes: 64 * mebibyte, pids: 48, tmpBytes: 4 * mebibyte, outputBytes };
-const refused = /^E[A-Z0-9]+$/;
 
 await using stack = new AsyncDisposableStack();
 const server = stack.use(await startTestServer({ overrides: { maxConcurrency: 8, poolMax: 2 } }));
@@ -23,23 +20,14 @@ const neighbours = stack.use(await moveIn(server));
 const owned = stack.move();
 after(async () => await owned.disposeAsync());
 
-const guests = join(import.meta.dirname, "guests");
-const prelude = readFileSync(join(guests, "attempts.py"), "utf8");
-/** Where the host is, as the guests are told. */
-const places = JSON.stringify({
-  loopback: [host.port, Number(new URL(server.url).port)],
-  hosts: Object.values(networkInterfaces())
-    .flatMap((each) => each ?? [])
-    .filter(({ family, internal }) => family === "IPv4" && !internal)
-    .map(({ address }) => address),
-});
+const places = placesOf(server, host);
 
 suite("a hostile program", { concurrency: 3 }, () => {
   for (const { name, tries, limits: own, ends, sees, stdout } of programs) {
     test(`that tries ${tries} harms nobody`, async () => {
       const result = await server.client.execute({
         runtime: "python",
-        code: { source: prelude + readFileSync(join(guests, `${name}.py`), "utf8") },
+        code: { source: guestSource(name) },
         args: [places],
         timeoutMs: 20_000,
         ...limits,
@@ -78,20 +66,6 @@ suite("a hostile function", { concurrency: 3 }, () => {
     });
   }
 });
-
-/** What a guest saw is what it may see, and anything else that it tried was refused. */
-function assertSeen(seen: object, expected: Readonly<Record<string, unknown>>): void {
-  for (const [what, came] of Object.entries(seen) as [string, unknown][]) {
-    const right = expected[what];
-    if (right === undefined) {
-      assert.match(String(came), refused, what);
-    } else if (typeof right === "object" && right !== null && "below" in right) {
-      assert.ok(Number(came) > 1 && Number(came) < Number(right.below), `${what}: ${String(came)}`);
-    } else {
-      assert.deepEqual(came, right, what);
-    }
-  }
-}
 
 /** Nothing of an invocation's container is left. */
 async function assertGone(invocationId: string): Promise<void> {

@@ -1,0 +1,3 @@
+import signal
+
+os.kill(1, signal.SIGSTOP)
