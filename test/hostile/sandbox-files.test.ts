@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { dirname, join } from "node:path";
 import { after, suite, test } from "node:test";
 import { problemOf } from "../support/problem.ts";
 import { startTestServer } from "../support/server.ts";
@@ -37,6 +38,31 @@ const tricks: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
   },
   unpacked: async (path) =>
     await client.unpackDirectory(id, path, tarOf({ path: "file", text: "evil" })),
+  "unpacked by a link of the archive": async (path) => {
+    const link = { path: "way-of-tar", type: "2", link: dirname(path) } as const;
+    const file = { path: "way-of-tar/file", text: "evil" };
+    await client.unpackDirectory(id, ".", tarOf(link, file));
+  },
+  "linked to by an archive": async (path) => {
+    await client.unpackDirectory(id, ".", tarOf({ path: "hard-of-tar", type: "1", link: path }));
+    await client.readText(id, "hard-of-tar");
+  },
+  "told of": async (path) => await client.statFile(id, path),
+  watched: async (path) => {
+    for await (const _ of client.watchDirectory(id, dirname(path))) return;
+  },
+  "a command's place": async (path) =>
+    await client.runCommand(id, { command: "cat file", cwd: dirname(path) }),
+  "a context's place": async (path) =>
+    await client.openContext(id, { language: "python", cwd: dirname(path) }),
+  "moved into": async (path) => {
+    await client.writeFile(id, "own", "evil");
+    await client.moveFile(id, "own", join(dirname(path), "new"));
+  },
+  "moved over a link": async (path) => {
+    await client.moveFile(id, dirname(path), "mine", { overwrite: true });
+    await client.listFiles(id, "mine");
+  },
 };
 
 suite("what is root's in a sandbox", () => {

@@ -1,6 +1,7 @@
 """Tells of changes below a directory as lines of JSON, by inotify."""
 
 import ctypes
+import errno
 import json
 import os
 import struct
@@ -33,15 +34,18 @@ def tell(kind, path=None, is_directory=False):
 def watch(below):
     if len(directories) >= MAX_DIRECTORIES:
         sys.exit("more than %d directories" % MAX_DIRECTORIES)
-    watched = libc.inotify_add_watch(queue, os.path.join(root, below) if below else root, MASK)
+    path = os.path.join(root, below) if below else root
+    # Linux asks for this right itself; gVisor does not.
+    may_read = os.access(path, os.R_OK)
+    watched = libc.inotify_add_watch(queue, path, MASK) if may_read else -1
     if watched < 0:
-        error = ctypes.get_errno()
+        error = ctypes.get_errno() if may_read else errno.EACCES
         if not below:
             sys.exit(os.strerror(error).lower())
         return
     directories[watched] = below
     if is_recursive:
-        with os.scandir(os.path.join(root, below) if below else root) as entries:
+        with os.scandir(path) as entries:
             for entry in entries:
                 if entry.is_dir(follow_symlinks=False):
                     watch(os.path.join(below, os.fsencode(entry.name)))
