@@ -22,12 +22,16 @@ export class Unfolding {
     const { maxBytes, maxFiles } = this.#limits;
     this.#bytes += bytes;
     this.#files += 1;
-    if (this.#bytes <= maxBytes && this.#files <= maxFiles) return;
-    throw new RunletError(
-      "payload_too_large",
-      `Cannot take the code: it unfolds to more than ${maxBytes} bytes or ${maxFiles} files`,
-    );
+    if (this.#bytes > maxBytes || this.#files > maxFiles) throw tooLarge(this.#limits);
   }
+}
+
+/** The error for what unfolds to more than it may. */
+export function tooLarge({ maxBytes, maxFiles }: ArchiveLimits): RunletError {
+  return new RunletError(
+    "payload_too_large",
+    `Cannot take the code: it unfolds to more than ${maxBytes} bytes or ${maxFiles} files`,
+  );
 }
 
 /** The path inside the archive in normal form; undefined for the archive's own root. @throws `invalid_argument`. */

@@ -1,9 +1,12 @@
+import { promisify } from "node:util";
+import { gunzip } from "node:zlib";
 import { Parser, type ReadEntry } from "tar";
 import type { CodeFile } from "../ports.ts";
 import {
   type ArchiveLimits,
   safeLink,
   safePath,
+  tooLarge,
   Unfolding,
   unreadable,
   unsafe,
@@ -15,10 +18,11 @@ import {
  * `payload_too_large` past a limit.
  */
 export async function readTar(archive: Uint8Array, limits: ArchiveLimits): Promise<CodeFile[]> {
+  const tar = await unpacked(archive, limits);
   const files: CodeFile[] = [];
   const unfolding = new Unfolding(limits);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const parser = new Parser({ strict: true });
+  const parser = new Parser({ strict: true, brotli: false, zstd: false });
   const refuse = (error: Error): void => {
     reject(error);
     parser.abort(error);
@@ -36,9 +40,34 @@ export async function readTar(archive: Uint8Array, limits: ArchiveLimits): Promi
   parser.on("end", () => resolve());
   parser.on("error", (error: unknown) => refuse(unreadable(error)));
   parser.on("warn", (_code: string, message: string | Error) => refuse(unreadable(message)));
-  parser.end(Buffer.from(archive));
+  parser.end(tar);
   await promise;
   return files;
+}
+
+/** What a tar has for an entry beside its bytes: heads, those of a long name too, and what fills its last block. */
+const entryBytes = 4096;
+
+/**
+ * The tar itself. It is unpacked here, within a bound and beside the event loop: the parser would unpack all that is
+ * there in one go, a thousand times what was sent.
+ */
+async function unpacked(archive: Uint8Array, limits: ArchiveLimits): Promise<Buffer> {
+  const bytes = Buffer.from(archive.buffer, archive.byteOffset, archive.byteLength);
+  if (!isGzip(bytes)) return bytes;
+  const maxOutputLength = limits.maxBytes + limits.maxFiles * entryBytes;
+  const tar = await gunzipped(bytes, { maxOutputLength }).catch((error: unknown) => {
+    const isTooLarge = (error as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+    throw isTooLarge ? tooLarge(limits) : unreadable(error);
+  });
+  if (isGzip(tar)) throw unreadable(new Error("it is packed twice"));
+  return tar;
+}
+
+const gunzipped = promisify(gunzip);
+
+function isGzip(bytes: Buffer): boolean {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b;
 }
 
 const fileTypes: ReadonlySet<string> = new Set(["File", "OldFile", "ContiguousFile"]);

@@ -6,6 +6,7 @@ import {
   type ArchiveLimits,
   safeLink,
   safePath,
+  tooLarge,
   Unfolding,
   unreadable,
   unsafe,
@@ -22,6 +23,7 @@ export async function readZip(archive: Uint8Array, limits: ArchiveLimits): Promi
   const files: CodeFile[] = [];
   try {
     const zip = await fromBufferPromise(Buffer.from(archive), { decodeStrings: false });
+    if (zip.entryCount > limits.maxFiles) throw tooLarge(limits);
     for await (const entry of zip.eachEntry()) {
       const file = await fileOf(zip, entry, unfolding);
       if (file !== undefined) files.push(file);
