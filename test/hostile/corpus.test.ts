@@ -1,12 +1,14 @@
 import assert from "node:assert/strict";
 import { after, suite, test } from "node:test";
+import type { FunctionSpecInput } from "../../api/schema/function.ts";
+import { pythonBootstrap } from "../support/bootstrap.ts";
 import { call } from "../support/call.ts";
 import { problemIn } from "../support/problem.ts";
 import { cgroupsOf, leftoversOf } from "../support/sandboxes.ts";
 import { startTestServer } from "../support/server.ts";
 import { poll } from "../../runtime/deadline.ts";
 import { moveIn, watchHost } from "./bystanders.ts";
-import { handlers, programs } from "./corpus.ts";
+import { type Handler, handlers, programs } from "./corpus.ts";
 import { assertSeen, guestSource, placesOf } from "./guest.ts";
 
 const mebibyte = 1024 * 1024;
@@ -48,12 +50,7 @@ suite("a hostile function", { concurrency: 3 }, () => {
   for (const [index, { tries, runtime, body, ends }] of handlers.entries()) {
     test(`in ${runtime} that tries ${tries} harms nobody, nor its next invocation`, async () => {
       const name = `hostile-${index}`;
-      const source =
-        runtime === "node"
-          ? `import fs from "node:fs";
-            export const handler = ({ isGood }) => { if (isGood) return "good"; ${body}; return "evil"; };`
-          : `def handler(event, context):\n    if event.get("isGood"): return "good"\n    ${body}\n    return "evil"`;
-      const spec = { runtime, code: { source }, timeoutMs: 5_000, memoryBytes: 128 * mebibyte };
+      const spec = { ...specOf(runtime, body), timeoutMs: 5_000, memoryBytes: 128 * mebibyte };
       await server.client.deploy(name, spec, { check: false });
       const problem = await problemIn(await call(server, name));
       assert.match(problem.code, ends, problem.detail);
@@ -66,6 +63,25 @@ suite("a hostile function", { concurrency: 3 }, () => {
     });
   }
 });
+
+/** A function that answers `good` where it is asked to, and else turns on what runs it. */
+function specOf(runtime: Handler["runtime"], body: string): FunctionSpecInput {
+  if (runtime === "command") {
+    const script = `case "$(cat)" in *isGood*) printf good; exit;; esac; ${body}`;
+    return { runtime, command: ["sh", "-c", script] };
+  }
+  if (runtime === "provided") {
+    const handle = `if b"isGood" in event: return respond(id, b"good")\n${body}`;
+    const content = pythonBootstrap(handle);
+    return { runtime, code: { files: [{ path: "bootstrap", content, executable: true }] } };
+  }
+  const source =
+    runtime === "node"
+      ? `import fs from "node:fs";
+        export const handler = ({ isGood }) => { if (isGood) return "good"; ${body}; return "evil"; };`
+      : `def handler(event, context):\n    if event.get("isGood"): return "good"\n    ${body}\n    return "evil"`;
+  return { runtime, code: { source } };
+}
 
 /** Nothing of an invocation's container is left. */
 async function assertGone(invocationId: string): Promise<void> {

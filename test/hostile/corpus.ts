@@ -127,7 +127,8 @@ export const programs: readonly Program[] = [
 /** A function that turns on its runner. */
 export interface Handler {
   tries: string;
-  runtime: "node" | "python";
+  runtime: "node" | "python" | "command" | "provided";
+  /** What it does unless it is asked to be good. */
   body: string;
   /** The codes that its caller may be told. */
   ends: RegExp;
@@ -181,6 +182,37 @@ export const handlers: readonly Handler[] = [
     runtime: "node",
     body: 'process.kill(1, "SIGKILL");',
     ends: /^function_error$/,
+  },
+  {
+    tries: "to start processes without end",
+    runtime: "node",
+    body: `const { spawn } = process.getBuiltinModule("node:child_process");
+      for (;;) spawn("sleep", ["600"]).on("error", () => undefined);`,
+    ends: failed,
+  },
+  {
+    tries: "to fork in each fork",
+    runtime: "command",
+    body: "f() { f | f & }; f 2> /dev/null; sleep 600",
+    ends: /^function_(?:error|timeout)$/,
+  },
+  {
+    tries: "to kill what serves it",
+    runtime: "provided",
+    body: "os.kill(1, signal.SIGKILL)",
+    ends: failed,
+  },
+  {
+    tries: "to speak for what serves it",
+    runtime: "provided",
+    body: 'os.write(os.open("/proc/1/fd/3", os.O_WRONLY), b"garbage " * 100)',
+    ends: failed,
+  },
+  {
+    tries: "to answer for another invocation",
+    runtime: "provided",
+    body: 'respond("00000000-0000-7000-8000-000000000000", b"forged"); time.sleep(600)',
+    ends: failed,
   },
   {
     tries: "to wipe its runner's memory",
