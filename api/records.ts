@@ -2,6 +2,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Logger } from "pino";
 import { nowUs } from "../runtime/clock.ts";
+import { messageOf } from "../runtime/errors.ts";
 import { RecordWriter } from "../store/batch.ts";
 import { BuildStore } from "../store/builds.ts";
 import { CodeStore } from "../store/code-store.ts";
@@ -15,6 +16,7 @@ import { SandboxStore } from "../store/sandboxes.ts";
 import { SnapshotStore } from "../store/snapshots.ts";
 import { codeRepository } from "./code-on-disk.ts";
 import type { Config } from "./config.ts";
+import { hostFailureOf } from "./domain/fault.ts";
 import type { CodeRepository } from "./domain/ports.ts";
 
 /** All that is kept in the data directory. */
@@ -33,9 +35,24 @@ export interface Records {
 
 /**
  * Opens the data directory, and clears up what an earlier run left in it; `stack` closes it.
- * @throws DataDirectoryLockedError if another server has it.
+ * @throws DataDirectoryLockedError if another server has it, Error where it cannot be read or written.
  */
 export async function openRecords(
+  config: Config,
+  log: Logger,
+  stack: AsyncDisposableStack,
+): Promise<Records> {
+  try {
+    return await readRecords(config, log, stack);
+  } catch (error) {
+    const failure = hostFailureOf(error);
+    if (failure === undefined) throw error;
+    const fact = `Cannot start with ${config.dataDir}: ${messageOf(error)}`;
+    throw new Error(`${fact}. ${failure.message}`, { cause: error });
+  }
+}
+
+async function readRecords(
   config: Config,
   log: Logger,
   stack: AsyncDisposableStack,

@@ -5,11 +5,13 @@ import { within } from "../runtime/deadline.ts";
 import { messageOf } from "../runtime/errors.ts";
 import type { ImageStore } from "../runtime/image/image-store.ts";
 import type { Pool } from "../runtime/pool/pool.ts";
+import type { RecordWriter } from "../store/batch.ts";
 import { createApp } from "./app.ts";
 import { type Config, loadConfig, settingVariables } from "./config.ts";
 import { openContainers } from "./containers.ts";
 import type { Dispatcher } from "./domain/events/dispatcher.ts";
 import type { Invocations } from "./domain/invocations.ts";
+import { asFailure } from "./domain/outcome.ts";
 import { ensureFirstKey } from "./first-key.ts";
 import { listen } from "./listener.ts";
 import { createLog, logFailure } from "./log.ts";
@@ -90,7 +92,7 @@ export async function startServer(
   const app = createApp({
     ...services,
     gate,
-    readiness: () => readinessOf(readiness, pool),
+    readiness: () => readinessOf(readiness, pool, records.writer),
     isClosing: () => isClosing,
     metrics: metrics.registry,
     onThrottled: metrics.onThrottled,
@@ -149,9 +151,10 @@ async function openTracing(
   return stack.use(new Tracing(otlpEndpoint, log));
 }
 
-/** A host that cannot start containers for stock is not ready, and tells why. */
-function readinessOf(own: Readiness, pool: Pool): Readiness {
+/** A host that can write no record, or start no containers for stock, is not ready, and tells why. */
+function readinessOf(own: Readiness, pool: Pool, { failure }: RecordWriter): Readiness {
   if (!own.ready) return own;
+  if (failure !== undefined) return { ready: false, reason: asFailure(failure).message };
   for (const [name, { error }] of pool.states) {
     if (error !== undefined) return { ready: false, reason: `pool ${name}: ${error}` };
   }

@@ -12,6 +12,8 @@ export interface Database extends Disposable {
   usedBytes(): number;
   /** What is wrong with the file, one line a finding; empty if it is sound. Reads the whole file. */
   findDamage(): string[];
+  /** Writes what is there already, so as to see whether it can be written. @throws where it cannot. */
+  touch(): void;
 }
 
 /**
@@ -25,17 +27,21 @@ export function openDatabase(path: string): Database {
     sizeBytes: () => sizeOf(path) + sizeOf(`${path}-wal`),
     usedBytes: () => usedBytes(connection),
     findDamage: () => findDamage(connection),
+    touch: () => touch(connection),
     [Symbol.dispose]: () => void connection.close(),
   };
 }
 
-const busyTimeoutMs = 5_000;
+/** How long opening waits for another process, as while that one has the log of its writes put in order. */
+const openTimeoutMs = 5_000;
+/** How long a statement does: the whole server stands still meanwhile. */
+const busyTimeoutMs = 100;
 const walBytesKept = 64 * 1024 * 1024;
 
 function connect(path: string): Sqlite.Database {
   using stack = new DisposableStack();
   try {
-    const connection = stack.adopt(new Sqlite(path, { timeout: busyTimeoutMs }), (it) =>
+    const connection = stack.adopt(new Sqlite(path, { timeout: openTimeoutMs }), (it) =>
       it.close(),
     );
     connection.pragma("journal_mode = WAL");
@@ -47,6 +53,7 @@ function connect(path: string): Sqlite.Database {
     connection.pragma("foreign_keys = OFF");
     migrate(connection);
     connection.pragma("foreign_keys = ON");
+    connection.pragma(`busy_timeout = ${busyTimeoutMs}`);
     stack.move();
     return connection;
   } catch (error) {
@@ -64,6 +71,14 @@ function usedBytes(connection: Sqlite.Database): number {
     (name) => connection.pragma(name, { simple: true }) as number,
   ) as [number, number, number];
   return (pages - free) * pageBytes;
+}
+
+function touch(connection: Sqlite.Database): void {
+  const write = connection.transaction(() => {
+    const version = connection.pragma("user_version", { simple: true }) as number;
+    connection.pragma(`user_version = ${version}`);
+  });
+  write.immediate();
 }
 
 function findDamage(connection: Sqlite.Database): string[] {

@@ -38,9 +38,18 @@ export function lockDataDirectory(directory: string): Disposable {
     if (!isBusy(error)) throw error;
     throw new DataDirectoryLockedError(directory, readPid(pidFile));
   }
-  stack.defer(() => rmSync(pidFile, { force: true }));
+  stack.defer(() => removeIfPossible(pidFile));
   writeFileSync(pidFile, `${process.pid}\n`);
   return stack.move();
+}
+
+/** A disk that has turned read-only keeps it, which does no harm: it names a process that is gone. */
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // As said.
+  }
 }
 
 function isBusy(error: unknown): boolean {

@@ -7,6 +7,7 @@ import type { RecordWriter } from "../../store/batch.ts";
 import {
   blankInvocation,
   type InvocationRow,
+  type InvocationSummary,
   type NewInvocation,
 } from "../../store/invocation-row.ts";
 import type { InvocationStore } from "../../store/invocations.ts";
@@ -20,6 +21,7 @@ import type { OutputFeed } from "./output-feed.ts";
 import { asFailure, type Outcome } from "./outcome.ts";
 import type { Page } from "./page.ts";
 import { exitPatch, outcomePatch, toInvocation, toInvocationDetail } from "./record.ts";
+import { untilWritten } from "./until-written.ts";
 
 export interface InvocationsOptions {
   store: InvocationStore;
@@ -240,12 +242,39 @@ export class Invocations {
         else store.insert({ ...summary, stdout, stderr, recordUs: recordUs() });
         run.onRecord?.({ record: toInvocation(summary), outcome });
       });
+    } catch (error) {
+      const failure = asFailure(error);
+      if (opened.isOnRecord) void this.#endLate(summary, failure);
+      throw failure;
     } finally {
       this.#track(this.#end(summary.id, outcome, run.permit), started);
     }
     const record = toInvocation({ ...summary, recordUs: recordUs() });
     this.#options.onFinished(record);
     return { record, outcome };
+  }
+
+  /**
+   * Ends an invocation on record whose end could not be written when it came: it has failed with what its caller was
+   * told, and without its output, which many of them would fill the memory with.
+   */
+  async #endLate(ended: InvocationSummary, failure: RunletError): Promise<void> {
+    const { store, writer, onFinished } = this.#options;
+    const onError = (error: unknown): void => this.#options.onError(error, aboutOf(ended));
+    const { finishedAtUs, runUs, stdoutBytes, stderrBytes } = ended;
+    const { code, message } = failure;
+    const cut = { stdoutTruncated: stdoutBytes > 0, stderrTruncated: stderrBytes > 0 };
+    const errorMessage = `It ran, but its end and output could not be kept: ${message}`;
+    const end = { status: "failed", errorCode: code, errorMessage, ...cut } as const;
+    const patch = { finishedAtUs, runUs, stdoutBytes, stderrBytes, ...end };
+    try {
+      await untilWritten(async () => await writer.write(() => store.update(ended.id, patch)), {
+        onError,
+      });
+      onFinished(toInvocation({ ...ended, ...patch }));
+    } catch (error) {
+      onError(error);
+    }
   }
 
   /** Puts an invocation on record that is still running after a moment; a shorter one is written once. */
@@ -256,8 +285,11 @@ export class Invocations {
       store.insert(row);
       isOnRecord = true;
     };
-    const failed = (error: unknown): void => onError(error, aboutOf(row));
-    const timer = setTimeout(() => void writer.write(write).catch(failed), openAfterMs);
+    const onFailed = (error: unknown): void => {
+      isOnRecord = false;
+      onError(error, aboutOf(row));
+    };
+    const timer = setTimeout(() => void writer.write(write).catch(onFailed), openAfterMs);
     return {
       get isOnRecord(): boolean {
         return isOnRecord;
@@ -299,7 +331,12 @@ export class Invocations {
     // The answer leaves first.
     await nextTurn();
     const exit = await end(isWaitedFor || start === "cold");
-    if (known === undefined) await writer.write(() => store.update(id, exitPatch(exit)));
+    if (known !== undefined) return;
+    const write = async (): Promise<unknown> =>
+      await writer.write(() => store.update(id, exitPatch(exit)));
+    // Its slot is not held for this, nor is the end of the server.
+    const onError = (error: unknown): void => this.#options.onError(error, { invocationId: id });
+    void untilWritten(write, { onError }).catch(onError);
   }
 
   #track(task: Promise<unknown>, row: NewInvocation): void {

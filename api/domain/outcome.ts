@@ -8,6 +8,7 @@ import {
   RunletError,
   type ThrownError,
 } from "./errors.ts";
+import { hostFailureOf } from "./fault.ts";
 
 /** What one run came to. Exactly one of an answer and a failure, or neither for a program that ended well. */
 export interface Outcome {
@@ -40,12 +41,14 @@ export function statusOf(outcome: Outcome): FinalStatus {
   return outcome.failure.code === "cancelled" ? "cancelled" : "failed";
 }
 
-/** Anything thrown as a failure; what is not a RunletError is a bug of ours. */
+/** Anything thrown as a failure; what neither is a RunletError nor has its cause in the host is a bug of ours. */
 export function asFailure(error: unknown): RunletError {
   if (isRunletError(error)) return error;
   if (error instanceof DOMException && error.name === "AbortError") {
     return new RunletError("cancelled", "Cannot go on: the caller went away");
   }
+  const ofHost = hostFailureOf(error);
+  if (ofHost !== undefined) return ofHost;
   return new RunletError("internal", `Cannot go on: ${messageOf(error)}`, { cause: error });
 }
 

@@ -2,9 +2,10 @@ import type { ErrorCode } from "../domain/errors.ts";
 import { problem } from "../schema/problem.ts";
 import { problems } from "./problem.ts";
 
-/** The answers of a route definition for the problems that it may have, beside an error of Runlet's own. */
+/** The answers of a route definition for the problems that it may have, beside Runlet's own and the host's. */
 export function problemAnswers(...codes: readonly ErrorCode[]): object {
-  const byStatus = Map.groupBy([...codes, "internal" as const], (code) => problems[code].status);
+  const all = new Set<ErrorCode>([...codes, "internal", "unavailable"]);
+  const byStatus = Map.groupBy(all, (code) => problems[code].status);
   return Object.fromEntries([...byStatus].map(([status, of]) => [status, answerOf(status, of)]));
 }
 

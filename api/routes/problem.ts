@@ -9,6 +9,7 @@ import {
   RateLimitError,
   RunletError,
 } from "../domain/errors.ts";
+import { hostFailureOf } from "../domain/fault.ts";
 import type { Problem } from "../schema/problem.ts";
 import { noRoute } from "./gate.ts";
 import { requestIdOf } from "./request-id.ts";
@@ -118,7 +119,10 @@ export const problems: Readonly<
 /** Seconds after which a caller who was refused for lack of capacity may try again. */
 const retryAfterSeconds = 1;
 
-/** Any error as a problem document; what is not a RunletError is a bug of ours and says nothing of its inside. */
+/**
+ * Any error as a problem document; what neither is a RunletError nor has its cause in the host is a bug of ours and
+ * says nothing of its inside.
+ */
 export function problemOf(error: unknown): Problem {
   if (error instanceof HTTPException) {
     return describe({
@@ -126,10 +130,11 @@ export function problemOf(error: unknown): Problem {
       detail: `Cannot take the request: ${factOf(error)}`,
     });
   }
-  if (!(error instanceof RunletError)) {
+  const known = error instanceof RunletError ? error : hostFailureOf(error);
+  if (known === undefined) {
     return describe({ code: "internal", detail: "Cannot answer: unexpected error, see the log" });
   }
-  return describe({ code: error.code, detail: error.message, ...factsOf(error) });
+  return describe({ code: known.code, detail: known.message, ...factsOf(known) });
 }
 
 /** Any error as an answer; see {@link problemOf}. */

@@ -9,7 +9,7 @@ import { TempDirectory } from "./temp-directory.ts";
 test("a new record has the settings that the promises rest on", () => {
   using directory = new TempDirectory();
   using database = openDatabase(directory.file("record.db"));
-  const settings = { journal_mode: "wal", synchronous: 1, foreign_keys: 1, busy_timeout: 5000 };
+  const settings = { journal_mode: "wal", synchronous: 1, foreign_keys: 1, busy_timeout: 100 };
   for (const [name, value] of Object.entries(settings)) {
     assert.equal(database.connection.pragma(name, { simple: true }), value, name);
   }

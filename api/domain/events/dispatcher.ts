@@ -6,6 +6,7 @@ import { RunletError } from "../errors.ts";
 import type { Answer } from "../invoker.ts";
 import { asFailure } from "../outcome.ts";
 import type { FailureAbout, OnError } from "../on-error.ts";
+import { untilWritten } from "../until-written.ts";
 import type { EndedEvent } from "./ended-event.ts";
 import type { EventQueue } from "./event-queue.ts";
 import { isThrottle, spent, verdictOn } from "./retry.ts";
@@ -49,6 +50,8 @@ const noneReserved: ReadonlyMap<string, unknown> = new Map();
 /** However late a clock or a far event is, the queue is looked at again after this. */
 const longestWaitMs = 60_000;
 const restMs = 1_000;
+/** When an event is looked at again that something of ours stood in the way of. */
+const giveBackMs = 30_000;
 const keepSucceededMs = 86_400_000;
 const pruneEveryMs = 600_000;
 const pruneLimit = 1_000;
@@ -61,6 +64,7 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #running = new Set<Promise<void>>();
   readonly #cancel = new AbortController();
+  readonly #stopped = new AbortController();
   readonly #inFlight = new Map<string, number>();
   /** Functions that were just turned away: their other events would fare no better. */
   readonly #restingUntilUs = new Map<string, number>();
@@ -96,6 +100,7 @@ export class Dispatcher {
   /** Takes no further event; those that run go on. */
   stop(): void {
     this.#isClosed = true;
+    this.#stopped.abort();
     clearTimeout(this.#timer);
   }
 
@@ -175,6 +180,9 @@ export class Dispatcher {
   async #run(event: EventRow): Promise<void> {
     try {
       await this.#attempt(event);
+    } catch (error) {
+      this.#options.onError(error, aboutOf(event));
+      await this.#giveBack(event, asFailure(error));
     } finally {
       const left = (this.#inFlight.get(event.functionName) ?? 1) - 1;
       if (left > 0) this.#inFlight.set(event.functionName, left);
@@ -212,14 +220,20 @@ export class Dispatcher {
     const error = { code, message };
     const atUs = nowUs();
     if (code === "cancelled" && this.#isClosed) {
-      await queue.reschedule(event.id, { nextAtUs: atUs, isCounted: false, error });
+      await this.#written(
+        event,
+        async () => await queue.reschedule(event.id, { nextAtUs: atUs, isCounted: false, error }),
+      );
       return;
     }
     if (isThrottle(failure)) this.#restingUntilUs.set(event.functionName, atUs + restMs * 1000);
     const verdict = verdictOn(event, failure, { policy, atUs, random: Math.random() });
     if (verdict.kind === "again") {
       this.#tell(verdict.isCounted ? "failed" : "throttled");
-      await queue.reschedule(event.id, { ...verdict, error });
+      await this.#written(
+        event,
+        async () => await queue.reschedule(event.id, { ...verdict, error }),
+      );
     } else {
       const { condition, isCounted } = verdict;
       const end: EventEnd = { state: "dead", atUs, condition, isCounted, error };
@@ -230,9 +244,26 @@ export class Dispatcher {
   async #finish(ended: EndedEvent): Promise<void> {
     const { queue, followUpsOf, onFollowUp } = this.#options;
     const followUps = followUpsOf?.(ended) ?? [];
-    await queue.finish(ended.event.id, ended.end, followUps);
+    await this.#written(
+      ended.event,
+      async () => await queue.finish(ended.event.id, ended.end, followUps),
+    );
     this.#tell(ended.end.state === "succeeded" ? "succeeded" : "dead");
     if (followUps.length > 0) onFollowUp?.(followUps, ended.event);
+  }
+
+  /** Has an event be tried again later that could not be dealt with: it must not stay with nobody to run it. */
+  async #giveBack(event: EventRow, failure: RunletError): Promise<void> {
+    const { code, message } = failure;
+    const nextAtUs = nowUs() + giveBackMs * 1000;
+    const how = { nextAtUs, isCounted: !isThrottle(failure), error: { code, message } };
+    await this.#written(event, async () => await this.#options.queue.reschedule(event.id, how));
+  }
+
+  /** What became of an event is written as soon as that is possible; after {@link stop} the next start sees to it. */
+  async #written(event: EventRow, write: () => Promise<unknown>): Promise<void> {
+    const onError = (error: unknown): void => this.#options.onError(error, aboutOf(event));
+    await untilWritten(write, { onError, signal: this.#stopped.signal });
   }
 
   #tell(outcome: AttemptOutcome): void {
