@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Logger } from "pino";
+import { ClockWatch } from "../runtime/clock.ts";
 import { within } from "../runtime/deadline.ts";
 import { messageOf } from "../runtime/errors.ts";
 import type { ImageStore } from "../runtime/image/image-store.ts";
@@ -135,6 +136,16 @@ export async function startServer(
   delete readiness.reason;
   clock.start();
   retention.start();
+  const onStep = (byUs: number): void => {
+    log.warn({ bySeconds: byUs / 1_000_000 }, "the clock was set");
+    clock.onStep();
+    for (const each of dispatchers) {
+      each.onStep(byUs).catch((error: unknown) => {
+        log.error({ error: messageOf(error) }, "events may be late: the clock was set");
+      });
+    }
+  };
+  stack.use(new ClockWatch(onStep));
   log.info({ url: listener.url, dataDir: config.dataDir }, "listening");
   const owned = stack.move();
   return { url: listener.url, [Symbol.asyncDispose]: async () => await owned.disposeAsync() };

@@ -73,6 +73,10 @@ export class RecordedEventQueue {
     return await this.#writer.write(() => this.#store.prune(endedBeforeUs, limit));
   }
 
+  async hasten(kind: EventKind, atUs: number, byUs: number): Promise<void> {
+    await this.#writer.write(() => this.#store.hasten(kind, atUs, byUs));
+  }
+
   async nextDueAtUs(kind: EventKind, afterUs: number): Promise<number | undefined> {
     return this.#store.nextDueAtUs(kind, afterUs);
   }

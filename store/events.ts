@@ -29,6 +29,7 @@ export class EventStore {
   readonly #recover: Sqlite.Statement<[object]>;
   readonly #removeQueued: Sqlite.Statement<[string]>;
   readonly #nextDue: Sqlite.Statement<[string, number], number | null>;
+  readonly #hasten: Sqlite.Statement<[object]>;
   readonly #redrive: Sqlite.Statement<[object]>;
   readonly #removeDead: Sqlite.Statement<[string]>;
   readonly #depths: Sqlite.Statement<[], EventDepth>;
@@ -91,6 +92,10 @@ export class EventStore {
          WHERE state = 'queued' AND kind = ? AND next_at_us > ?`,
       )
       .pluck();
+    this.#hasten = connection.prepare(
+      `UPDATE events SET next_at_us = next_at_us - @byUs
+       WHERE state = 'queued' AND kind = @kind AND next_at_us > @atUs`,
+    );
     this.#redrive = connection.prepare(
       `UPDATE events SET state = 'queued', attempts = 0, throttles = 0, depth = 0,
          next_at_us = @atUs, accepted_at_us = @atUs, ended_at_us = NULL, dead_condition = NULL
@@ -203,6 +208,11 @@ export class EventStore {
   /** When the first event of a kind that becomes due after a moment does; both in microseconds since the epoch. */
   nextDueAtUs(kind: EventKind, afterUs: number): number | undefined {
     return this.#nextDue.get(kind, afterUs) ?? undefined;
+  }
+
+  /** Has events of a kind that are due after a moment be due sooner. */
+  hasten(kind: EventKind, atUs: number, byUs: number): void {
+    this.#hasten.run({ kind, atUs, byUs });
   }
 
   /** Removes up to `limit` events that succeeded before a moment, and answers how many. */

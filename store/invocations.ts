@@ -64,8 +64,8 @@ export class InvocationStore {
          status = 'lost',
          exit_reason = 'lost',
          exit_code = iif(status = 'running', coalesce(exit_code, 137), NULL),
-         exited_at_us = iif(status = 'running', coalesce(exited_at_us, @atUs), NULL),
-         finished_at_us = @atUs
+         exited_at_us = iif(status = 'running', coalesce(exited_at_us, max(started_at_us, @atUs)), NULL),
+         finished_at_us = max(coalesce(started_at_us, queued_at_us), @atUs)
        WHERE status IN ('queued', 'running') AND status <> 'succeeded'`,
     );
     this.#oldestFirst = connection.prepare(

@@ -94,7 +94,7 @@ export class SandboxStore {
     );
     this.#update = connection.prepare(
       `UPDATE sandboxes SET state = @state, metadata = @metadata, spec = @spec,
-         expires_at_us = @expiresAtUs, ended_at_us = @endedAtUs, end_reason = @endReason
+         expires_at_us = @expiresAtUs, ended_at_us = max(created_at_us, @endedAtUs), end_reason = @endReason
        WHERE id = @id AND state <> 'ended'`,
     );
     this.#get = connection.prepare(`SELECT ${columns} FROM sandboxes WHERE id = ?`);
@@ -113,11 +113,11 @@ export class SandboxStore {
          (@id, @sandboxId, @pid, @args, @cwd, @user, @tag, @hasTerminal, @startedAtUs, @endedAtUs, @exitCode, @signal, @reason)`,
     );
     this.#endCommand = connection.prepare(
-      `UPDATE sandbox_commands SET ended_at_us = @endedAtUs, exit_code = @exitCode, signal = @signal, reason = @reason
+      `UPDATE sandbox_commands SET ended_at_us = max(started_at_us, @endedAtUs), exit_code = @exitCode, signal = @signal, reason = @reason
        WHERE id = @id AND ended_at_us IS NULL`,
     );
     this.#loseCommands = connection.prepare(
-      `UPDATE sandbox_commands SET ended_at_us = @atUs, reason = @reason
+      `UPDATE sandbox_commands SET ended_at_us = max(started_at_us, @atUs), reason = @reason
        WHERE sandbox_id = @sandboxId AND ended_at_us IS NULL`,
     );
     this.#command = connection.prepare(

@@ -54,6 +54,7 @@ export class ScheduleStore {
   readonly #firstDue: Sqlite.Statement<[], number | null>;
   readonly #settle: Sqlite.Statement<[object]>;
   readonly #accepting: Sqlite.Statement<[], ScheduleRow>;
+  readonly #hasten: Sqlite.Statement<[object]>;
 
   constructor({ connection }: Database) {
     const move = connection.prepare<[ScheduleClaim]>(
@@ -103,6 +104,9 @@ export class ScheduleStore {
     this.#settle = connection.prepare(
       `UPDATE schedules SET last_status = @status, last_error = @error
        WHERE name = @name AND last_at_us = @dueAtUs AND last_status = 'accepting'`,
+    );
+    this.#hasten = connection.prepare(
+      "UPDATE schedules SET next_at_us = @nextAtUs WHERE name = @name AND next_at_us > @nextAtUs",
     );
     this.#accepting = connection.prepare(
       `SELECT ${columns} FROM schedules WHERE last_status = 'accepting'`,
@@ -165,6 +169,11 @@ export class ScheduleStore {
     { status, error }: { status: string; error: string | null },
   ): void {
     this.#settle.run({ name, dueAtUs, status, error });
+  }
+
+  /** Has a schedule be due at a moment where it would only be so later. */
+  hasten(name: string, nextAtUs: number): void {
+    this.#hasten.run({ name, nextAtUs });
   }
 
   /** The schedules with a due time that is claimed and not known to be handed over. */

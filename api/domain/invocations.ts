@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { nowUs } from "../../runtime/clock.ts";
+import { Timeline } from "../../runtime/clock.ts";
 import { untilAborted } from "../../runtime/deadline.ts";
 import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
 import type { Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
@@ -79,6 +79,7 @@ interface Run<T extends Outcome> {
   readonly cancel: AbortController;
   readonly signal: AbortSignal;
   readonly permit: Permit;
+  readonly timeline: Timeline;
 }
 
 interface Live {
@@ -113,18 +114,19 @@ export class Invocations {
     work: Work<T>,
     { signal, gate, queueLimit, isBackground = false, onRecord }: Admission<T>,
   ): Promise<Finished<T>> {
-    const queuedAtUs = nowUs();
+    const timeline = new Timeline();
     using passed = new DisposableStack();
     if (gate !== undefined) passed.use(await gate.acquire(signal, { key: "", isBackground }));
     const account = { key: facts.functionName ?? "", queueLimit, isBackground };
     passed.use(await this.#options.scheduler.acquire(signal, account));
     const id = newInvocationId();
     const cancel = new AbortController();
-    const startedAtUs = nowUs();
+    const { beganAtUs: queuedAtUs } = timeline;
+    const startedAtUs = timeline.nowUs();
     const times = { queuedAtUs, startedAtUs, queueUs: startedAtUs - queuedAtUs };
     const row = { ...facts, id, status: "running", ...times } as const;
     const permit = passed.move();
-    const settled = this.#recorded(row, { work, onRecord, cancel, signal, permit });
+    const settled = this.#recorded(row, { work, onRecord, cancel, signal, permit, timeline });
     this.#live.set(id, { row, cancel, settled: settled.catch(() => undefined) });
     let status: Invocation["status"] = "failed";
     try {
@@ -230,11 +232,12 @@ export class Invocations {
     run: Run<T>,
   ): Promise<Finished<T>> {
     const { store, writer } = this.#options;
+    const { timeline } = run;
     const opened = this.#open(started);
     const outcome = await this.#work(started, run);
-    const patch = outcomePatch(outcome);
+    const patch = outcomePatch(outcome, timeline);
     const { stdout, stderr, ...summary } = { ...blankInvocation, ...started, ...patch };
-    const recordUs = (): number => nowUs() - patch.finishedAtUs;
+    const recordUs = (): number => timeline.nowUs() - patch.finishedAtUs;
     opened[Symbol.dispose]();
     try {
       await writer.write(() => {
@@ -247,7 +250,7 @@ export class Invocations {
       if (opened.isOnRecord) void this.#endLate(summary, failure);
       throw failure;
     } finally {
-      this.#track(this.#end(summary.id, outcome, run.permit), started);
+      this.#track(this.#end(summary.id, outcome, run), started);
     }
     const record = toInvocation({ ...summary, recordUs: recordUs() });
     this.#options.onFinished(record);
@@ -322,7 +325,11 @@ export class Invocations {
    * that unless somebody waits for one: then there are never more containers than slots. It ends at once, too,
    * where there was nothing in stock that a pause would be good for.
    */
-  async #end(id: string, { end, exit: known, start }: Outcome, permit: Permit): Promise<void> {
+  async #end<T extends Outcome>(
+    id: string,
+    { end, exit: known, start }: Outcome,
+    { permit, timeline }: Run<T>,
+  ): Promise<void> {
     using slot = permit;
     if (end === undefined) return;
     const { store, writer, scheduler } = this.#options;
@@ -333,7 +340,7 @@ export class Invocations {
     const exit = await end(isWaitedFor || start === "cold");
     if (known !== undefined) return;
     const write = async (): Promise<unknown> =>
-      await writer.write(() => store.update(id, exitPatch(exit)));
+      await writer.write(() => store.update(id, exitPatch(exit, timeline)));
     // Its slot is not held for this, nor is the end of the server.
     const onError = (error: unknown): void => this.#options.onError(error, { invocationId: id });
     void untilWritten(write, { onError }).catch(onError);

@@ -1,4 +1,4 @@
-import { nowUs } from "../../runtime/clock.ts";
+import type { Timeline } from "../../runtime/clock.ts";
 import type { Exit } from "../../runtime/container/exit.ts";
 import { cutMark } from "../../runtime/container/stdio/capture.ts";
 import type {
@@ -15,6 +15,7 @@ import { type Outcome, statusOf } from "./outcome.ts";
 /** What an outcome changes in its record. */
 export function outcomePatch(
   outcome: Outcome,
+  timeline: Timeline,
 ): Omit<InvocationPatch, "finishedAtUs"> & { readonly finishedAtUs: number } {
   const { failure, thrown, exit, stdout, stderr } = outcome;
   return {
@@ -26,7 +27,7 @@ export function outcomePatch(
     runUs: outcome.runUs ?? null,
     answerBytes: outcome.answerBytes ?? null,
     ...(outcome.eventBytes !== undefined && { eventBytes: outcome.eventBytes }),
-    ...(exit && exitPatch(exit)),
+    ...(exit && exitPatch(exit, timeline)),
     ...(failure && failurePatch(failure, thrown)),
     ...(stdout && {
       stdout: stdout.toBuffer(),
@@ -38,7 +39,7 @@ export function outcomePatch(
       stderrBytes: stderr.totalBytes,
       stderrTruncated: stderr.truncated,
     }),
-    finishedAtUs: nowUs(),
+    finishedAtUs: timeline.nowUs(),
   };
 }
 
@@ -52,12 +53,12 @@ function failurePatch(failure: RunletError, thrown: ThrownError | undefined): In
 }
 
 /** What the end of a container changes in the record of the invocation that it was for. */
-export function exitPatch(exit: Exit): InvocationPatch {
+export function exitPatch(exit: Exit, timeline: Timeline): InvocationPatch {
   return {
     exitCode: exit.code,
     exitSignal: exit.signal ?? null,
     exitReason: exit.reason,
-    exitedAtUs: Math.round(exit.atMs * 1000),
+    exitedAtUs: Math.round(timeline.at(exit.atMs)),
   };
 }
 

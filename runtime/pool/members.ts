@@ -30,7 +30,7 @@ export class Members<T extends PoolMember> {
   }
 
   add(guest: T): void {
-    const member = { guest, addedAtMs: Date.now() };
+    const member = { guest, addedAtMs: performance.now() };
     this.#waiting.push(member);
     setTimeout(() => this.#freeze(member), this.#options.settleMs).unref();
     void guest.init.wait().then(() => this.#bury(member));
@@ -52,7 +52,7 @@ export class Members<T extends PoolMember> {
 
   /** Puts away the members past their age, and the oldest of those over `target`. */
   trim(target: number): void {
-    const oldest = Date.now() - this.#options.maxAgeMs;
+    const oldest = performance.now() - this.#options.maxAgeMs;
     const surplus = this.#waiting.length - target;
     const isDue = ({ addedAtMs }: Member<T>, index: number): boolean =>
       addedAtMs < oldest || index < surplus;

@@ -59,7 +59,7 @@ export class Primed {
 
   /** Whether nobody has asked of late. */
   get isIdle(): boolean {
-    return this.#demand.count(Date.now()) === 0;
+    return this.#demand.count(performance.now()) === 0;
   }
 
   /** What goes with time: members past their age and, as demand decays, those over the target. */
@@ -71,7 +71,7 @@ export class Primed {
 
   /** The next one, if there is one; asking is what keeps them coming. */
   take(): Guest | undefined {
-    this.#demand.record(Date.now());
+    this.#demand.record(performance.now());
     return this.#ready.take();
   }
 
@@ -97,7 +97,7 @@ export class Primed {
   }
 
   #target(): number {
-    const now = Date.now();
+    const now = performance.now();
     if (this.#demand.count(now) < busyFrom) return 0;
     return Math.min(this.#demand.peakPerSecond(now), this.#options.most());
   }

@@ -58,7 +58,7 @@ export class Stock<T extends PoolMember> {
   readonly #demand = new Demand();
   readonly #backoff = new Backoff();
   #starting = 0;
-  #lastTakeMs = 0;
+  #lastTakeMs = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -109,7 +109,7 @@ export class Stock<T extends PoolMember> {
 
   /** Takes a container that waits here, if there is one. */
   takeReady(): T | undefined {
-    this.#lastTakeMs = Date.now();
+    this.#lastTakeMs = performance.now();
     this.#demand.record(this.#lastTakeMs);
     const guest = this.#ready.take();
     if (guest !== undefined) this.#tidyLater();
@@ -121,7 +121,7 @@ export class Stock<T extends PoolMember> {
     if (this.#isClosed) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const now = Date.now();
+    const now = performance.now();
     const missing = this.#missing();
     for (let left = missing.forWaiters; left > 0; left--) this.#start("demand");
     if (missing.forStock === 0) return;
@@ -166,7 +166,7 @@ export class Stock<T extends PoolMember> {
   }
 
   #target(): number {
-    return targetSize(this.#demand.peakPerSecond(Date.now()), this.#options.bounds());
+    return targetSize(this.#demand.peakPerSecond(performance.now()), this.#options.bounds());
   }
 
   #yieldMs(now: number): number {
@@ -218,7 +218,7 @@ export class Stock<T extends PoolMember> {
 
   #failed(cause: unknown): void {
     const error = cause instanceof Error ? cause : new Error(messageOf(cause));
-    this.#backoff.failed(error, Date.now());
+    this.#backoff.failed(error, performance.now());
     // One that died on its own is no reason to fail a caller: the next start is for whoever waits.
     if (this.#backoff.failures >= failuresToTell) this.#waiters.shift()?.reject(error);
   }

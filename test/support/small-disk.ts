@@ -1,6 +1,6 @@
 import { execa } from "execa";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
 /** A disk of its own for a server's data, that a test makes fail; disposing it unmounts it. */
@@ -31,7 +31,7 @@ export async function frailDisk(directory: string): Promise<Disk & { break(): Pr
   const path = dataDirectoryIn(directory);
   const image = join(directory, "disk.img");
   await writeFile(image, "");
-  await execa("truncate", ["-s", "32M", image]);
+  await truncate(image, 32 * 1024 * 1024);
   await execa("mkfs.ext4", ["-q", "-O", "^has_journal", image]);
   await execa("mount", ["-o", "loop,errors=remount-ro", image, path]);
   const { stdout: device } = await execa("findmnt", ["-n", "-o", "SOURCE", path]);

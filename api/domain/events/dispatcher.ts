@@ -97,6 +97,15 @@ export class Dispatcher {
     this.#pumping ??= this.#pump();
   }
 
+  /** Has what waits for its next attempt wait for as long as it would have, and no longer, where the clock was set. */
+  async onStep(byUs: number): Promise<void> {
+    const { queue, kind } = this.#options;
+    this.#restingUntilUs.clear();
+    this.#prunedAtUs = 0;
+    if (byUs < 0) await queue.hasten(kind, nowUs(), -byUs);
+    this.wake();
+  }
+
   /** Takes no further event; those that run go on. */
   stop(): void {
     this.#isClosed = true;

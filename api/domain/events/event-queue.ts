@@ -35,6 +35,8 @@ export interface EventQueue {
   depths(): Promise<EventDepth[]>;
   /** Drops up to `limit` events that succeeded before a moment, and answers how many. */
   prune(endedBeforeUs: number, limit: number): Promise<number>;
+  /** Has events of a kind that are due after a moment be due so much sooner. */
+  hasten(kind: EventKind, atUs: number, byUs: number): Promise<void>;
   /** When the first event of a kind after a moment becomes due, microseconds since the epoch. */
   nextDueAtUs(kind: EventKind, afterUs: number): Promise<number | undefined>;
   get(id: string): Promise<EventRow | undefined>;

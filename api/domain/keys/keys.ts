@@ -120,7 +120,7 @@ export class Keys {
 
   #noteUse(known: Known): void {
     const atUs = nowUs();
-    if (atUs - (known.key.lastUsedAtUs ?? 0) < lastUseStepUs) return;
+    if (Math.abs(atUs - (known.key.lastUsedAtUs ?? 0)) < lastUseStepUs) return;
     known.key = { ...known.key, lastUsedAtUs: atUs };
     try {
       this.#options.store.touch(known.key.id, atUs);

@@ -105,7 +105,7 @@ export class Cell implements Disposable {
       status: message === undefined ? heeded : gone,
       ...(message !== undefined && { message }),
       contextState,
-      endedAtUs: nowUs(),
+      endedAtUs: Math.max(nowUs(), this.#begun?.startedAtUs ?? 0),
       droppedBytes: { stdout: stdout.droppedBytes, stderr: stderr.droppedBytes },
       droppedResults: this.#droppedResults,
     });

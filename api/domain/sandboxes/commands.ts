@@ -257,7 +257,7 @@ export class Commands {
     timer?.unref();
     try {
       const exit = await this.#exitOf(sandbox, view);
-      const ended = { ...row, ...endOf(exit, isTimedOut) };
+      const ended = { ...row, ...endOf(exit, isTimedOut, row) };
       await this.#record(sandbox, ended);
       return viewOf(ended);
     } finally {
@@ -314,10 +314,15 @@ async function feed(view: ProcessView, text: string): Promise<void> {
   view.endInput();
 }
 
-function endOf(exit: ProcessExit, isTimedOut: boolean): Partial<SandboxCommandRow> {
+function endOf(
+  exit: ProcessExit,
+  isTimedOut: boolean,
+  { startedAtUs }: SandboxCommandRow,
+): Partial<SandboxCommandRow> {
   const signal = exit.signal === null ? null : nameOf(exit.signal);
   const reason = isTimedOut ? "timeout" : signal === null ? "exited" : "signaled";
-  return { endedAtUs: nowUs(), exitCode: exit.code, signal, reason };
+  const endedAtUs = Math.max(startedAtUs, nowUs());
+  return { endedAtUs, exitCode: exit.code, signal, reason };
 }
 
 const signals: Readonly<Record<string, number>> = constants.signals;

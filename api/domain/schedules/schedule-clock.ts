@@ -4,6 +4,7 @@ import { isRunletError } from "../errors.ts";
 import type { OnError } from "../on-error.ts";
 import { claimOf } from "./claim.ts";
 import { eventIdOf } from "./event-id.ts";
+import { parseExpression } from "./expression.ts";
 
 /** One due time of a schedule, as it is handed over. */
 export interface ScheduledCall {
@@ -55,7 +56,19 @@ export class ScheduleClock implements AsyncDisposable {
   /** Serves what passed while nobody looked, by what each schedule says of missed runs, and begins. */
   start(): void {
     this.#isRunning = true;
-    this.#begin(0);
+    this.#begin(0, () => this.#hasten());
+  }
+
+  /** Looks at once at what a step of the wall clock has made due. */
+  onStep(): void {
+    if (!this.#isRunning) return;
+    clearTimeout(this.#timer);
+    const before = this.#ticking;
+    void (async () => {
+      await before;
+      clearTimeout(this.#timer);
+      if (this.#isRunning) this.#begin(lateAfterUs, () => this.#hasten());
+    })();
   }
 
   /** Takes notice of changed schedules. */
@@ -87,13 +100,14 @@ export class ScheduleClock implements AsyncDisposable {
     this.#timer = setTimeout(() => this.#begin(lateAfterUs), waitMs);
   }
 
-  #begin(lateUs: number): void {
-    this.#ticking = this.#tick(lateUs);
+  #begin(lateUs: number, prepare: () => void = () => {}): void {
+    this.#ticking = this.#tick(lateUs, prepare);
   }
 
-  async #tick(lateUs: number): Promise<void> {
+  async #tick(lateUs: number, prepare: () => void): Promise<void> {
     let waitMs = retryMs;
     try {
+      prepare();
       if (await this.#serve(lateUs)) waitMs = this.#untilFirstDueMs();
     } catch (error) {
       this.#options.onError(error);
@@ -131,6 +145,23 @@ export class ScheduleClock implements AsyncDisposable {
       }
     });
     return (await Promise.all(settled)).every(Boolean);
+  }
+
+  /**
+   * Where the clock was wrong by a year when due times were claimed, the next ones are a year ahead. A due time that
+   * was handed over before is not run again: its event is there.
+   */
+  #hasten(): void {
+    const { store } = this.#options;
+    const atUs = nowUs();
+    for (let page = store.list({ limit: batch }); page.length > 0;) {
+      for (const row of page) {
+        if (row.nextAtUs === null || row.nextAtUs <= atUs) continue;
+        const nextAtUs = parseExpression(row).next(atUs);
+        if (nextAtUs !== undefined && nextAtUs < row.nextAtUs) store.hasten(row.name, nextAtUs);
+      }
+      page = store.list({ limit: batch, after: page.at(-1)?.name });
+    }
   }
 
   async #settle(row: ScheduleRow, dueAtUs: number): Promise<void> {

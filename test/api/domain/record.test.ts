@@ -4,6 +4,7 @@ import { RunletError } from "../../../api/domain/errors.ts";
 import { failureOfExit, type Outcome } from "../../../api/domain/outcome.ts";
 import { outcomePatch, toInvocation, toInvocationDetail } from "../../../api/domain/record.ts";
 import { invocationDetail } from "../../../api/schema/invocation.ts";
+import { Timeline } from "../../../runtime/clock.ts";
 import type { Exit } from "../../../runtime/container/exit.ts";
 import { Capture } from "../../../runtime/container/stdio/capture.ts";
 import { openDatabase } from "../../../store/database.ts";
@@ -19,7 +20,7 @@ async function rowOf(outcome: Outcome): Promise<InvocationRow> {
   using database = openDatabase(dir.file("runlet.db"));
   const store = new InvocationStore(database);
   store.insert({ id, kind: "execute", status: "running", queuedAtUs: 5, runtime: "bash" });
-  store.update(id, outcomePatch(outcome));
+  store.update(id, outcomePatch(outcome, new Timeline()));
   const row = store.get(id);
   assert.ok(row);
   return row;
@@ -50,14 +51,16 @@ const ends: { exit: Partial<Exit> & Pick<Exit, "reason">; status: string; code?:
 
 for (const { exit: partial, status, code } of ends) {
   test(`a program that ends as ${partial.reason} with ${partial.code} has ${status} on record`, async () => {
-    const exit: Exit = { code: 0, signal: undefined, atMs: 7, ...partial };
+    const atMs = Date.now();
+    const exit: Exit = { code: 0, signal: undefined, atMs, ...partial };
     const failure = code === undefined ? {} : { failure: failureOfExit(exit, 1_000) };
     const record = toInvocation(await rowOf({ exit, ...failure }));
     assert.equal(record.status, status);
     assert.equal(record.exitCode, exit.code);
     assert.equal(record.exitSignal, exit.signal);
     assert.equal(record.exitReason, exit.reason);
-    assert.equal(record.exitedAtUs, 7_000);
+    const { exitedAtUs = 0, finishedAtUs = 0 } = record;
+    assert.ok(exitedAtUs >= atMs * 1000 - 1_000 && exitedAtUs <= finishedAtUs + 1_000);
     assert.equal(record.error?.code, code);
   });
 }
