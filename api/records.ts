@@ -28,6 +28,7 @@ export interface Records {
   readonly functions: FunctionStore;
   readonly builds: BuildStore;
   readonly events: RecordedEventQueue;
+  readonly eventStore: EventStore;
   readonly sandboxes: SandboxStore;
   readonly snapshots: SnapshotStore;
   readonly code: CodeRepository;
@@ -73,7 +74,17 @@ async function readRecords(
   const files = new CodeStore(join(config.dataDir, "code"));
   const pruned = await files.prune(functions.codeDigestsInUse().union(builds.codeDigests()));
   if (pruned > 0) log.info({ pruned }, "removed code that no function refers to");
-  const events = new RecordedEventQueue(new EventStore(database), writer);
-  const code = codeRepository(files);
-  return { database, writer, invocations, functions, builds, events, sandboxes, snapshots, code };
+  const eventStore = new EventStore(database);
+  return {
+    database,
+    writer,
+    invocations,
+    functions,
+    builds,
+    events: new RecordedEventQueue(eventStore, writer),
+    eventStore,
+    sandboxes,
+    snapshots,
+    code: codeRepository(files),
+  };
 }

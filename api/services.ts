@@ -117,6 +117,7 @@ export function createServices(options: ServicesOptions): Services {
     webhooksOf: (name) => webhookStore.namingSecret(name),
     onChange: (version) => void stocking.reload(version).catch(failedFor(version.name)),
   });
+  const idempotencyStore = new IdempotencyKeyStore(database);
   const keys = new Keys({ store: new KeyStore(database), onError });
   const callbacks = new Callbacks({ secrets, allowPrivate: config.allowPrivateCallbacks });
   const versions = new Versions(records.functions);
@@ -293,8 +294,20 @@ export function createServices(options: ServicesOptions): Services {
     webhooks: new Webhooks({ ...hooked, writer, callbacks }),
     retention: new Retention({
       database,
-      invocations: records.invocations,
-      sandboxes: records.sandboxes,
+      endings: [
+        {
+          oldestUs: () => records.invocations.oldestUs(),
+          prune: (olderThanUs, limit) => records.invocations.prune({ olderThanUs, limit }),
+        },
+        records.sandboxes,
+        {
+          oldestUs: () => records.eventStore.oldestUs(),
+          prune: (endedBeforeUs, limit) => records.eventStore.pruneEnded(endedBeforeUs, limit),
+        },
+      ],
+      expiring: idempotencyStore,
+      pruneKeys: (beforeUs) => keys.prune(beforeUs),
+      waitingBytes: () => records.eventStore.waitingBytes(),
       maxAgeMs: config.maxRecordAgeMs,
       maxBytes: config.maxRecordBytes,
       onError,
@@ -312,7 +325,7 @@ export function createServices(options: ServicesOptions): Services {
     statistics: new Statistics({ functions, store: new InvocationStatistics(database) }),
     invoker,
     idempotentInvoker: new IdempotentInvoker({
-      store: new IdempotencyKeyStore(database),
+      store: idempotencyStore,
       writer,
       functions,
       invoker,

@@ -34,6 +34,9 @@ export class EventStore {
   readonly #removeDead: Sqlite.Statement<[string]>;
   readonly #depths: Sqlite.Statement<[], EventDepth>;
   readonly #prune: Sqlite.Statement<[number, number]>;
+  readonly #pruneDead: Sqlite.Statement<[number, number]>;
+  readonly #oldestEnd: Sqlite.Statement<[], number | null>;
+  readonly #waitingBytes: Sqlite.Statement<[], number>;
 
   constructor({ connection }: Database) {
     this.#connection = connection;
@@ -114,6 +117,23 @@ export class EventStore {
          SELECT rowid FROM events WHERE state = 'succeeded' AND ended_at_us < ?
          ORDER BY ended_at_us LIMIT ?)`,
     );
+    this.#pruneDead = connection.prepare(
+      `DELETE FROM events WHERE rowid IN (
+         SELECT rowid FROM events WHERE state = 'dead' AND ended_at_us < ?
+         ORDER BY ended_at_us LIMIT ?)`,
+    );
+    this.#oldestEnd = connection
+      .prepare<[], number | null>(
+        `SELECT min(ended_at_us) FROM (
+           SELECT min(ended_at_us) AS ended_at_us FROM events WHERE state = 'succeeded'
+           UNION ALL SELECT min(ended_at_us) FROM events WHERE state = 'dead')`,
+      )
+      .pluck();
+    this.#waitingBytes = connection
+      .prepare<[], number>(
+        `SELECT coalesce(sum(body_bytes), 0) FROM events WHERE state IN ('queued', 'running')`,
+      )
+      .pluck();
   }
 
   /** Queues an event, due at once; false if one with its id is there already. */
@@ -218,6 +238,22 @@ export class EventStore {
   /** Removes up to `limit` events that succeeded before a moment, and answers how many. */
   prune(endedBeforeUs: number, limit: number): number {
     return this.#prune.run(endedBeforeUs, limit).changes;
+  }
+
+  /** Removes up to `limit` events that ended before a moment, well or not, and answers how many. */
+  pruneEnded(endedBeforeUs: number, limit: number): number {
+    const dead = this.#pruneDead.run(endedBeforeUs, limit).changes;
+    return dead + (dead < limit ? this.prune(endedBeforeUs, limit - dead) : 0);
+  }
+
+  /** When the first event ended of those that have and are still there; undefined where there is none. */
+  oldestUs(): number | undefined {
+    return this.#oldestEnd.get() ?? undefined;
+  }
+
+  /** What the bodies take of the events that have not ended. Looks at all events. */
+  waitingBytes(): number {
+    return this.#waitingBytes.get() ?? 0;
   }
 
   /** The functions with queued events, once around the circle from the one behind `after`. */

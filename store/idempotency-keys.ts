@@ -13,6 +13,9 @@ export interface IdempotencyKeyRow {
   readonly expiresAtUs: number;
 }
 
+/** How long a key stands for its first answer. */
+export const keptForUs = 24 * 60 * 60 * 1_000_000;
+
 /** How many expired keys go when one comes: more than one, so that the table shrinks. */
 const prunedAtOnce = 10;
 
@@ -21,6 +24,7 @@ export class IdempotencyKeyStore {
   readonly #get: Sqlite.Statement<[string, string, number], IdempotencyKeyRow>;
   readonly #put: Sqlite.Statement<[object]>;
   readonly #prune: Sqlite.Statement<[number, number]>;
+  readonly #firstExpiry: Sqlite.Statement<[], number | null>;
 
   constructor({ connection }: Database) {
     this.#get = connection.prepare(
@@ -37,6 +41,20 @@ export class IdempotencyKeyStore {
       `DELETE FROM idempotency_keys WHERE rowid IN (
          SELECT rowid FROM idempotency_keys WHERE expires_at_us <= ? ORDER BY expires_at_us LIMIT ?)`,
     );
+    this.#firstExpiry = connection
+      .prepare<[], number | null>("SELECT min(expires_at_us) FROM idempotency_keys")
+      .pluck();
+  }
+
+  /** When the answer was kept that expires first; undefined where there is none. */
+  oldestUs(): number | undefined {
+    const firstUs = this.#firstExpiry.get() ?? undefined;
+    return firstUs && firstUs - keptForUs;
+  }
+
+  /** Removes up to `limit` keys that expire before a moment, and answers how many. */
+  prune(expiringBeforeUs: number, limit: number): number {
+    return this.#prune.run(expiringBeforeUs, limit).changes;
   }
 
   /** What is kept of a key of a function; undefined where there is nothing, or nothing at `atUs` any more. */
@@ -46,7 +64,7 @@ export class IdempotencyKeyStore {
 
   /** Keeps an answer, in the place of an expired one, and removes some keys that have expired at `atUs`. */
   put(row: IdempotencyKeyRow, atUs: number): void {
-    this.#prune.run(atUs, prunedAtOnce);
+    this.prune(atUs, prunedAtOnce);
     this.#put.run(row);
   }
 }

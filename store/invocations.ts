@@ -45,6 +45,7 @@ export class InvocationStore {
   readonly #get: Sqlite.Statement<[string], SqlInvocation<InvocationRow>>;
   readonly #markLost: Sqlite.Statement<[object]>;
   readonly #oldestFirst: Sqlite.Statement<[], OldRow>;
+  readonly #oldestEnded: Sqlite.Statement<[], number>;
   readonly #newestBeyond: Sqlite.Statement<[number], string>;
   readonly #deleteAll: (ids: readonly string[]) => void;
 
@@ -71,6 +72,12 @@ export class InvocationStore {
     this.#oldestFirst = connection.prepare(
       "SELECT id, status, queued_at_us AS queuedAtUs FROM invocations ORDER BY id",
     );
+    this.#oldestEnded = connection
+      .prepare<[], number>(
+        `SELECT queued_at_us FROM invocations WHERE status NOT IN ('queued', 'running')
+         ORDER BY id LIMIT 1`,
+      )
+      .pluck();
     this.#newestBeyond = connection
       .prepare<[number], string>("SELECT id FROM invocations ORDER BY id DESC LIMIT 1 OFFSET ?")
       .pluck();
@@ -133,6 +140,11 @@ export class InvocationStore {
    */
   markLost(atUs: number): number {
     return this.#markLost.run({ atUs }).changes;
+  }
+
+  /** When the oldest invocation was queued that has ended; undefined where there is none. */
+  oldestUs(): number | undefined {
+    return this.#oldestEnded.get();
   }
 
   /** Removes the oldest invocations that may go, and answers how many; call it again until that is 0. */

@@ -24,6 +24,7 @@ export class KeyStore {
   readonly #insert: Sqlite.Statement<[KeyRow]>;
   readonly #all: Sqlite.Statement<[], KeyRow>;
   readonly #revoke: Sqlite.Statement<[number, string]>;
+  readonly #remove: Sqlite.Statement<[string]>;
   readonly #touch: Sqlite.Statement<[number, string]>;
 
   constructor({ connection }: Database) {
@@ -37,6 +38,7 @@ export class KeyStore {
     this.#revoke = connection.prepare(
       "UPDATE keys SET revoked_at_us = ? WHERE id = ? AND revoked_at_us IS NULL",
     );
+    this.#remove = connection.prepare("DELETE FROM keys WHERE id = ?");
     this.#touch = connection.prepare("UPDATE keys SET last_used_at_us = ? WHERE id = ?");
   }
 
@@ -52,6 +54,11 @@ export class KeyStore {
   /** One that is revoked already stays so since then. */
   revoke(id: string, atUs: number): void {
     this.#revoke.run(atUs, id);
+  }
+
+  /** Forgets a key. */
+  remove(id: string): void {
+    this.#remove.run(id);
   }
 
   /** Keeps when a key was used last. */

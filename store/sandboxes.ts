@@ -82,6 +82,7 @@ export class SandboxStore {
   readonly #events: Sqlite.Statement<[number, number], SandboxEventRow>;
   readonly #lastSeq: Sqlite.Statement<[], number>;
   readonly #prune: Sqlite.Statement<[number, number]>;
+  readonly #oldestEnded: Sqlite.Statement<[], number>;
   readonly #listeners = new Set<() => void>();
 
   constructor({ connection }: Database) {
@@ -141,6 +142,11 @@ export class SandboxStore {
       `DELETE FROM sandboxes WHERE id IN (
          SELECT id FROM sandboxes WHERE state = 'ended' AND ended_at_us < ? ORDER BY id LIMIT ?)`,
     );
+    this.#oldestEnded = connection
+      .prepare<[], number>(
+        "SELECT ended_at_us FROM sandboxes WHERE state = 'ended' ORDER BY id LIMIT 1",
+      )
+      .pluck();
     this.#lastSeq = connection
       .prepare<[], number>("SELECT coalesce(max(seq), 0) FROM sandbox_events")
       .pluck();
@@ -210,6 +216,11 @@ export class SandboxStore {
   /** The number of the last event; 0 where there is none. */
   lastSeq(): number {
     return this.#lastSeq.get() ?? 0;
+  }
+
+  /** When the oldest sandbox ended that has done so; undefined where there is none. */
+  oldestUs(): number | undefined {
+    return this.#oldestEnded.get();
   }
 
   /** Removes sandboxes that ended before a moment, with their commands and events, up to `limit`; answers how many. */

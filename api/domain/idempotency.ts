@@ -2,16 +2,17 @@ import { createHash } from "node:crypto";
 import { nowUs } from "../../runtime/clock.ts";
 import { untilAborted } from "../../runtime/deadline.ts";
 import type { RecordWriter } from "../../store/batch.ts";
-import type { IdempotencyKeyRow, IdempotencyKeyStore } from "../../store/idempotency-keys.ts";
+import {
+  type IdempotencyKeyRow,
+  type IdempotencyKeyStore,
+  keptForUs,
+} from "../../store/idempotency-keys.ts";
 import { type ErrorCode, InvocationError, RunletError } from "./errors.ts";
 import type { AcceptRequest, Events } from "./events/events.ts";
 import type { Functions } from "./functions.ts";
 import { newInvocationId as newEventId } from "./invocation-id.ts";
 import type { Finished } from "./invocations.ts";
 import { type Answer, answerOf, type InvokeRequest, type Invoker } from "./invoker.ts";
-
-/** How long a key stands for its first answer. */
-const keptForUs = 24 * 60 * 60 * 1_000_000;
 
 /** The largest body that is kept to be answered again. */
 const maxKeptBytes = 1024 * 1024;

@@ -1,17 +1,29 @@
 import { setImmediate } from "node:timers/promises";
 import { nowUs } from "../../runtime/clock.ts";
 import type { Database } from "../../store/database.ts";
-import type { InvocationStore } from "../../store/invocations.ts";
-import type { SandboxStore } from "../../store/sandboxes.ts";
 import type { OnError } from "./on-error.ts";
+
+/** Something on record that ends some time, and then may go. Moments are microseconds since the epoch. */
+export interface Endings {
+  /** When the one ended that has done so first; undefined where there is none. */
+  oldestUs(): number | undefined;
+  /** Removes up to `limit` that ended before a moment, the oldest first; answers how many. */
+  prune(endedBeforeUs: number, limit: number): number;
+}
 
 export interface RetentionOptions {
   database: Pick<Database, "usedBytes">;
-  invocations: InvocationStore;
-  sandboxes: SandboxStore;
+  /** What stays for `maxAgeMs` after its end, or less where the record is too large. */
+  endings: readonly Endings[];
+  /** What stays for a time of its own, such as an idempotency key; it goes earlier where the record is too large. */
+  expiring: Endings;
+  /** Forgets the keys that have been good for nothing since before a moment. */
+  pruneKeys: (sinceBeforeUs: number) => void;
+  /** What of the record cannot go, since somebody still waits for it. */
+  waitingBytes: () => number;
   /** How long what has ended stays on record. */
   maxAgeMs: number;
-  /** How much the record may hold; past it the oldest invocations go, with their output. */
+  /** How much the record may hold; past it the oldest of all that has ended goes. */
   maxBytes: number;
   onError: OnError;
 }
@@ -49,17 +61,39 @@ export class Retention implements Disposable {
     if (this.#isSweeping) return;
     this.#isSweeping = true;
     try {
-      const { database, invocations, sandboxes, maxAgeMs, maxBytes } = this.#options;
-      const olderThanUs = nowUs() - maxAgeMs * 1000;
-      await this.#whileRemoved(() => invocations.prune({ olderThanUs, limit: slice }));
-      await this.#whileRemoved(() => sandboxes.prune(olderThanUs, slice));
-      await this.#whileRemoved(() => {
-        if (database.usedBytes() <= maxBytes) return 0;
-        return invocations.prune({ olderThanUs: Infinity, limit: sizeSlice });
-      });
+      const { endings, expiring, pruneKeys, maxAgeMs } = this.#options;
+      const atUs = nowUs();
+      const olderThanUs = atUs - maxAgeMs * 1000;
+      for (const each of endings) {
+        await this.#whileRemoved(() => each.prune(olderThanUs, slice));
+      }
+      await this.#whileRemoved(() => expiring.prune(atUs, slice));
+      pruneKeys(olderThanUs);
+      await this.#shrink();
     } finally {
       this.#isSweeping = false;
     }
+  }
+
+  /** Where what waits is too much alone, nothing that ended would be worth its going. */
+  async #shrink(): Promise<void> {
+    const { database, endings, expiring, waitingBytes, maxBytes } = this.#options;
+    const isTooLarge = (): boolean => database.usedBytes() > maxBytes;
+    if (!isTooLarge()) return;
+    if (waitingBytes() > maxBytes) {
+      throw new Error(
+        `Cannot bring the record below ${maxBytes} bytes: the events that wait take more. ` +
+          "Have them run or cancel them, or raise RUNLET_MAX_RECORD_BYTES",
+      );
+    }
+    const kinds = [...endings, expiring];
+    await this.#whileRemoved(() => {
+      if (!isTooLarge()) return 0;
+      const oldest = kinds
+        .map((kind) => ({ kind, atUs: kind.oldestUs() ?? Infinity }))
+        .reduce((a, b) => (b.atUs < a.atUs ? b : a));
+      return oldest.kind.prune(Infinity, sizeSlice);
+    });
   }
 
   async #whileRemoved(remove: () => number): Promise<void> {

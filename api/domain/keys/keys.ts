@@ -90,6 +90,16 @@ export class Keys {
     known.key = { ...known.key, revokedAtUs };
   }
 
+  /** Forgets the keys that were revoked or had expired before a moment. */
+  prune(beforeUs: number): void {
+    for (const { key } of this.#known.values()) {
+      const { id, revokedAtUs = Infinity, expiresAtUs = Infinity } = key;
+      if (Math.min(revokedAtUs, expiresAtUs) >= beforeUs) continue;
+      this.#options.store.remove(id);
+      this.#known.delete(id);
+    }
+  }
+
   /** Whether there is a key that is good for `scope` now. */
   has(scope: Scope): boolean {
     const keys = [...this.#known.values()].map(({ key }) => key);
