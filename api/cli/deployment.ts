@@ -1,6 +1,9 @@
 import { open, readdir, readFile, stat } from "node:fs/promises";
 import { basename, extname, resolve } from "node:path";
+import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
+import { pipeline } from "node:stream/promises";
+import { Parser, type ReadEntry } from "tar";
 import { fromBufferPromise } from "yauzl";
 import type { FunctionSpecInput } from "../schema/function.ts";
 import { tarOf } from "./input.ts";
@@ -11,7 +14,7 @@ type Runtime = FunctionSpecInput["runtime"];
 type Code = FunctionSpecInput["code"];
 
 export interface DeploymentWords {
-  /** A file, a zip of a directory, or a directory. */
+  /** A file, a directory, or a zip or tar of one. */
   path?: string | undefined;
   /** A program and its arguments: of the code, or of the image where there is no path. */
   command?: readonly string[] | undefined;
@@ -36,6 +39,8 @@ const runtimeOfManifest: Readonly<Record<string, Runtime>> = {
   "requirements.txt": "python",
 };
 
+const tarName = /\.(?:tar|tar\.gz|tgz)$/;
+
 const programNames = ["main", "main.sh", "run", "run.sh", "bootstrap", "bootstrap.sh"];
 
 /**
@@ -57,8 +62,10 @@ export async function deployment(words: DeploymentWords): Promise<Deployment> {
   }
   const project = info.isDirectory() ? await readProject(absolute) : undefined;
   const name = words.name ?? project?.name ?? functionNameOf(absolute);
-  if (info.isFile() && extname(absolute) === ".zip")
-    return { name, spec: await zipSpec(absolute, words) };
+  const entriesOf = info.isFile() ? entriesOfArchive(absolute) : undefined;
+  if (entriesOf !== undefined) {
+    return { name, spec: await packedSpec(absolute, entriesOf, words) };
+  }
   if (!info.isDirectory()) return { name, spec: await fileSpec(absolute, words) };
   if (project === undefined) return { name, spec: await directorySpec(absolute, words) };
   return { name, spec: await projectSpec(absolute, project, words) };
@@ -102,22 +109,44 @@ async function directorySpec(
   return await archiveSpec({ path, entries, pack }, words);
 }
 
-async function zipSpec(path: string, words: DeploymentWords): Promise<FunctionSpecInput> {
-  const archive = await readFile(path);
-  const entries = await entriesOfZip(path, archive);
-  return await archiveSpec({ path, entries, pack: async () => archive }, words);
+/** The paths of all that is in an archive. */
+type EntriesOf = (archive: Buffer) => Promise<string[]>;
+
+/** How a file is read that is an archive by its name. */
+function entriesOfArchive(path: string): EntriesOf | undefined {
+  if (extname(path) === ".zip") return entriesOfZip;
+  return tarName.test(path) ? entriesOfTar : undefined;
 }
 
-/** The names that stand at the top of a zip. */
-async function entriesOfZip(path: string, archive: Buffer): Promise<string[]> {
-  const names = new Set<string>();
-  try {
-    const zip = await fromBufferPromise(archive);
-    for await (const { fileName } of zip.eachEntry()) names.add(fileName.split("/")[0] ?? "");
-  } catch (cause) {
+async function packedSpec(
+  path: string,
+  entriesOf: EntriesOf,
+  words: DeploymentWords,
+): Promise<FunctionSpecInput> {
+  const archive = await readFile(path);
+  const paths = await entriesOf(archive).catch((cause: unknown) => {
     throw new Error(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
-  }
-  return [...names];
+  });
+  // What stands at its top.
+  const entries = new Set(paths.map((entry) => entry.replace(/^\.\//, "").split("/")[0] ?? ""));
+  return await archiveSpec({ path, entries: [...entries], pack: async () => archive }, words);
+}
+
+async function entriesOfZip(archive: Buffer): Promise<string[]> {
+  const paths: string[] = [];
+  const zip = await fromBufferPromise(archive);
+  for await (const { fileName } of zip.eachEntry()) paths.push(fileName);
+  return paths;
+}
+
+async function entriesOfTar(archive: Buffer): Promise<string[]> {
+  const paths: string[] = [];
+  const onReadEntry = (entry: ReadEntry): void => {
+    paths.push(entry.path);
+    entry.resume();
+  };
+  await pipeline(Readable.from([archive]), new Parser({ strict: true, onReadEntry }));
+  return paths;
 }
 
 interface Packable {

@@ -37,6 +37,6 @@ function parse(path: string, text: string): Project {
 
 /** A function name from a path: `My Fn.mjs` becomes `My-Fn`. */
 export function functionNameOf(path: string): string {
-  const stem = basename(path).replace(/(?<=.)\.[^.]*$/, "");
+  const stem = basename(path).replace(/(?<=.)(?:\.tar)?\.[^.]*$/, "");
   return stem.replaceAll(/[^a-zA-Z0-9_-]+/g, "-").replaceAll(/^[-_]+|-+$/g, "") || "function";
 }

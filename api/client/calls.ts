@@ -35,11 +35,12 @@ export class CallMethods extends Methods {
   async invokeBatch(
     name: string,
     events: readonly unknown[],
-    options: Pick<InvokeOptions, "qualifier" | "signal"> = {},
+    options: Pick<InvokeOptions, "qualifier" | "traceparent" | "signal"> = {},
   ): Promise<BatchResult> {
-    const { qualifier, signal } = options;
+    const { qualifier, traceparent, signal } = options;
     const path = withQuery(pathOf("functions", name, "batch"), { qualifier });
-    return await this.connection.ask(path, { ...asJson("POST", { events }), signal });
+    const headers = traceparent === undefined ? {} : { traceparent };
+    return await this.connection.ask(path, { ...asJson("POST", { events }, headers), signal });
   }
 
   /** Queues an event for a function and answers its id once it is durable. */

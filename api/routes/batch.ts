@@ -5,6 +5,7 @@ import { isUtf8 } from "../domain/text.ts";
 import { type BatchItem, batchRequest, batchResult } from "../schema/batch.ts";
 import { functionReference } from "../schema/common.ts";
 import { referenceOf } from "./function-reference.ts";
+import { traceparentHeader } from "./invoke-headers.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import { problemOf } from "./problem.ts";
@@ -21,6 +22,7 @@ const batch = createRoute({
   summary: "Invoke a function with up to 100 events and wait for all answers",
   description:
     "Each event is an invocation of its own, within the function's usual bounds: one that fails or finds no room does not hold up the others. An answer of more than 1 MiB counts as payload_too_large.",
+  parameters: [traceparentHeader],
   request: {
     params: z.object({ name: functionReference }),
     query: z.object({

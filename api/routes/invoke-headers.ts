@@ -1,6 +1,13 @@
 import { RunletError } from "../domain/errors.ts";
 import { type Callback, callback } from "../schema/destination.ts";
 
+export const traceparentHeader = {
+  name: "traceparent",
+  in: "header" as const,
+  description: "W3C trace context; its trace id goes on record and to the function",
+  schema: { type: "string" as const },
+};
+
 /**
  * The request headers of an invocation, as the OpenAPI document has them. They are read one by one: a schema
  * would have all headers of each request made into an object first.
@@ -27,12 +34,7 @@ export const invokeHeaders = [
       "tail: the last 4 KiB of stdout and stderr come with the answer as Runlet-Log-Tail, in base64; with a streamed one as a trailer, which HTTP/1.0 has none of",
     schema: { type: "string" as const, enum: ["none", "tail"] },
   },
-  {
-    name: "traceparent",
-    in: "header" as const,
-    description: "W3C trace context; its trace id goes on record and to the function",
-    schema: { type: "string" as const },
-  },
+  traceparentHeader,
   {
     name: "Prefer",
     in: "header" as const,

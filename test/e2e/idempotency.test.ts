@@ -201,8 +201,8 @@ test("the same key and event are queued once, also where they come at once, and 
   assert.equal((await accept(key, "{not")).status, 400, "its key stays free");
   const accepted = await Promise.all([accept(key), accept(key), accept(key)]);
   accepted.push(await accept(key));
-  const replays = accepted.map(({ headers }) => headers.get("runlet-idempotent-replay"));
-  assert.deepEqual(replays.toSorted(), [null, "true", "true", "true"].toSorted());
+  const replays = accepted.filter(({ headers }) => headers.has("runlet-idempotent-replay"));
+  assert.equal(replays.length, 3);
   const ids = accepted.map(({ headers }) => headers.get("location"));
   assert.equal(new Set(ids).size, 1);
   const { items } = await client.events({ function: "queued" });

@@ -71,6 +71,17 @@ test("programs find the trace in TRACEPARENT, sampled or not as their caller has
   assert.equal(executed.stdout.trim(), passedOn(traceId, invocationId));
 });
 
+test("all invocations of a batch bear the trace that its caller named", async () => {
+  const { items } = await server.client.invokeBatch("node", [1, 2], { traceparent });
+  assert.deepEqual(
+    items.map(({ answer }) => answer),
+    items.map(({ invocationId = "" }) => ({
+      traceId: trace,
+      traceparent: passedOn(trace, invocationId),
+    })),
+  );
+});
+
 test("a failure and an execution bear the trace too, and all of a trace are found by it", async () => {
   const headers = { traceparent, "content-type": "application/json" };
   const post = { method: "POST", headers };

@@ -45,6 +45,7 @@ const examples = [
   "runlet deploy ./my-function    # what its runlet.json says, where it has one",
   "runlet deploy ./my-function --name greet --env STAGE=test --timeout-ms 5000",
   "runlet deploy report.zip",
+  "runlet deploy report.tar.gz",
   "runlet deploy --name upper -- tr a-z A-Z",
   "runlet deploy site.mjs --public",
   "runlet deploy work.mjs --on-success tell --on-failure https://example.org/failed --callback-secret callback-key",
@@ -57,11 +58,13 @@ const destinations = "a function, an alias as name:alias, or a URL with --callba
 /** `runlet deploy`. */
 export function deployCommand(): TrailingCommand {
   const command = new TrailingCommand("deploy")
-    .description("deploy a file, a directory or a zip of one as a function, or a command after --")
+    .description(
+      "deploy a file, a directory or an archive of one as a function, or a command after --",
+    )
     .usage("[options] [path] [-- command...]")
     .argument(
       "[path]",
-      "a file, a directory or a zip; without one, the command is one of the image",
+      "a file, a directory, a zip or a tar; without one, the command is one of the image",
     )
     .option("--name <name>", "name of the function; from the path by default")
     .addOption(

@@ -1,11 +1,16 @@
 import { Command } from "commander";
+import type { ChangeOptions } from "../../client/condition.ts";
 import type { PageAfter } from "../../client/methods.ts";
 import type { FunctionVersion } from "../../schema/function.ts";
 import { moment } from "../format.ts";
 import { clientOf, exampleText, type ServerOptions, wholeNumber, withServer } from "../options.ts";
-import { type Columns, printJson } from "../output.ts";
+import { type Columns, printDone, printJson } from "../output.ts";
 import { printPage, queryOf, withPageAfter } from "../page.ts";
-import { removalCommand, withRevision } from "../single.ts";
+import { withRevision } from "../single.ts";
+
+interface RemoveOptions extends ServerOptions, ChangeOptions {
+  version?: number;
+}
 
 /** `runlet functions`. */
 export function functionsCommand(): Command {
@@ -46,11 +51,20 @@ function showCommand(): Command {
 }
 
 function removeCommand(): Command {
-  const command = removalCommand({
-    description: "delete a function with all its versions; its invocations stay on record",
-    example: "runlet functions rm hello",
-    takes: { name: "the function" },
-    remove: async (client, change, name) => await client.removeFunction(name, change),
-  });
+  const command = withServer(new Command("rm"), [
+    "runlet functions rm hello",
+    "runlet functions rm hello --version 1",
+  ])
+    .description("delete a function with all its versions, or one; its invocations stay on record")
+    .argument("<name>", "the function")
+    .option("--version <n>", "only this version, which is not the latest", wholeNumber)
+    .action(async (name: string, { ifMatch, version, ...options }: RemoveOptions) => {
+      const client = clientOf(options);
+      if (version === undefined) await client.removeFunction(name, { ifMatch });
+      else if (ifMatch === undefined) await client.removeVersion(name, version);
+      else command.error("expected --version or --if-match: a version never changes");
+      const deleted = version === undefined ? name : `${name}:${version}`;
+      printDone(options, { deleted }, `Deleted ${deleted}`);
+    });
   return withRevision(command);
 }

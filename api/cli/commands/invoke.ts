@@ -1,4 +1,4 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { ApiError } from "../../client/client.ts";
 import type { AnswerHead } from "../../client/invoke.ts";
 import type { Callback } from "../../schema/destination.ts";
@@ -10,6 +10,7 @@ import { writeOutput } from "../terminal.ts";
 
 interface InvokeCommandOptions extends ServerOptions {
   file?: string;
+  batch?: string;
   type: string;
   qualifier?: string;
   async?: boolean;
@@ -28,7 +29,21 @@ const examples = [
   "echo '[1, 2]' | runlet invoke sum -",
   `runlet invoke charge '{"euros": 3}' --idempotency-key order-17`,
   `runlet invoke --async report '{"month": 5}'`,
+  "runlet invoke resize --batch photos.json",
   "runlet invoke --async report --callback-url https://example.org/ended --callback-secret callback-key",
+];
+
+/** What is about one event, by the names of the properties. */
+const oneEventOptions = [
+  "file",
+  "type",
+  "async",
+  "callbackUrl",
+  "callbackSecret",
+  "log",
+  "idempotencyKey",
+  "dryRun",
+  "verbose",
 ];
 
 /** `runlet invoke`. */
@@ -38,6 +53,12 @@ export function invokeCommand(): Command {
     .argument("<name>", "the function; name:alias or name:number for another version")
     .argument("[event]", "the event, or - for standard input; {} by default")
     .option("-f, --file <path>", "read the event from a file")
+    .addOption(
+      new Option(
+        "--batch <path>",
+        "a file with a JSON array of up to 100 events, each of which is invoked; prints JSON",
+      ).conflicts(oneEventOptions),
+    )
     .option("-t, --type <type>", "media type of the event", "application/json")
     .option("--qualifier <name>", "an alias, or a version other than the latest")
     .option("--async", "queue the event and print its id, without waiting for the answer")
@@ -52,9 +73,10 @@ export function invokeCommand(): Command {
     .option("-v, --verbose", "tell the invocation id, the start kind and the times on stderr")
     .action(async (name: string, typed: string | undefined, options: InvokeCommandOptions) => {
       const { type: contentType, qualifier, idempotencyKey } = options;
-      if (typed !== undefined && options.file !== undefined) {
-        command.error("expected one event: as an argument or with --file");
+      if (typed !== undefined && (options.file ?? options.batch) !== undefined) {
+        command.error("expected one event, as an argument or with --file, or many with --batch");
       }
+      if (options.batch !== undefined) return await invokeBatch(name, options.batch, options);
       const callback = callbackOf(command, options);
       const event = await eventOf(typed, options.file);
       const client = clientOf(options);
@@ -76,6 +98,30 @@ export function invokeCommand(): Command {
       if (options.verbose) tell(answer);
     });
   return command;
+}
+
+/** A failure of one is in its place, and is one of the command. */
+async function invokeBatch(
+  name: string,
+  path: string,
+  options: InvokeCommandOptions,
+): Promise<void> {
+  const events = eventsIn(path, (await readInput(path)).toString());
+  const { qualifier } = options;
+  const result = await clientOf(options).invokeBatch(name, events, { qualifier });
+  printJson(result);
+  if (result.items.some(({ error }) => error !== undefined)) process.exitCode = 1;
+}
+
+function eventsIn(path: string, text: string): readonly unknown[] {
+  let events: unknown;
+  try {
+    events = JSON.parse(text);
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}: ${(cause as Error).message}`, { cause });
+  }
+  if (Array.isArray(events)) return events;
+  throw new Error(`Cannot read ${path}: expected a JSON array of events`);
 }
 
 function callbackOf(

@@ -6,6 +6,7 @@ import { deployment, type DeploymentWords } from "../../../api/cli/deployment.ts
 import { readArchive } from "../../../api/domain/code/archive.ts";
 import type { FunctionSpecInput } from "../../../api/schema/function.ts";
 import { tempDir } from "../../support/temp-dir.ts";
+import { tarGzOf, tarOf } from "../../support/tar.ts";
 import { zipOf } from "../../support/zip.ts";
 
 interface Case {
@@ -149,6 +150,21 @@ test("a zip goes as it is, under the runtime of what stands at its top", async (
   assert.deepEqual(spec.code, { archive: zip.toString("base64") });
 });
 
+for (const [file, pack] of [
+  ["my code.tar", tarOf],
+  ["my code.tar.gz", tarGzOf],
+  ["my code.tgz", tarGzOf],
+] as const) {
+  test(`${file} goes as it is, under the runtime of what stands at its top`, async () => {
+    await using dir = await tempDir();
+    const tar = pack({ path: "./lib/tool.mjs", text: "" }, { path: "./main.py", text: "x" });
+    await writeFile(dir.file(file), tar);
+    const { name, spec } = await deployment({ path: dir.file(file) });
+    assert.deepEqual({ name, runtime: spec.runtime }, { name: "my-code", runtime: "python" });
+    assert.deepEqual(spec.code, { archive: tar.toString("base64") });
+  });
+}
+
 const project = JSON.stringify({
   name: "greet",
   runtime: "python",
@@ -206,6 +222,12 @@ const refused: { what: string; files: Record<string, string>; path: string; said
     files: { "a.zip": "text" },
     path: "a.zip",
     said: /Cannot read .*a\.zip/,
+  },
+  {
+    what: "a text as a tar",
+    files: { "a.tar.gz": "text".repeat(200) },
+    path: "a.tar.gz",
+    said: /Cannot read .*a\.tar\.gz/,
   },
   {
     what: "a directory of texts",

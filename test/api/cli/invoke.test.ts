@@ -46,6 +46,28 @@ test("the event comes from the argument, a file or standard input, and is {} els
   }
 });
 
+test("--batch invokes with each event of a file, and fails where one of them does", async () => {
+  await using dir = await tempDir();
+  await writeFile(dir.file("events.json"), '[{"n": 1}, "two"]');
+  const batch = async (name: string, path: string, ...more: string[]): ReturnType<typeof runlet> =>
+    await runlet(["invoke", name, "--batch", path, ...more], { url, cwd: dir.path, input: "[3]" });
+  const all = await batch("echo", "events.json");
+  const { items } = JSON.parse(all.stdout) as { items: { answer: unknown; status: number }[] };
+  assert.deepEqual(
+    [all.exitCode, ...items.map(({ answer, status }) => [status, answer])],
+    [0, [200, { n: 1 }], [200, "two"]],
+  );
+  assert.match((await batch("echo:$LATEST", "-")).stdout, /"answer": 3/);
+  const failed = await batch("hostile", "-");
+  assert.equal(failed.exitCode, 1);
+  assert.match(failed.stdout, /"code": "function_error"/);
+  await writeFile(dir.file("one.json"), "{}");
+  assert.match((await batch("echo", "one.json")).stderr, /one\.json: expected a JSON array/);
+  for (const more of [["{}"], ["--async"]]) {
+    assert.equal((await batch("echo", "events.json", ...more)).exitCode, 2);
+  }
+});
+
 test("a standard input that never ends and was not asked for is not waited for", async () => {
   const { exitCode, stdout } = await runlet(["invoke", "echo"], { url, isInputOpen: true });
   assert.deepEqual({ exitCode, stdout }, { exitCode: 0, stdout: "{}" });

@@ -145,6 +145,14 @@ test("with functions and invocations", async (t) => {
   await t.test("functions rm deletes one, once", async () => {
     const held = await runlet(["functions", "rm", "a", "--if-match", "another"], { url });
     assert.match(held.stderr, /\(condition_not_met\)/);
+    await server.client.deploy("a", { runtime: "command", command: ["true", "again"] });
+    const { version } = await server.client.getFunction("a");
+    const one = await runlet(["functions", "rm", "a", "--version", "1"], { url });
+    assert.equal(one.stdout, "Deleted a:1\n");
+    const kept = (await server.client.versions("a")).items.map((item) => item.version);
+    assert.ok(kept.includes(version) && !kept.includes(1));
+    const latest = await runlet(["functions", "rm", "a", "--version", String(version)], { url });
+    assert.match(latest.stderr, /it is the latest.*\(failed_precondition\)/);
     assert.equal((await runlet(["functions", "rm", "a"], { url })).stdout, "Deleted a\n");
     const json = await runlet(["functions", "rm", "b", "--json"], { url });
     assert.deepEqual(JSON.parse(json.stdout), { deleted: "b" });
