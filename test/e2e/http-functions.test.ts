@@ -89,10 +89,12 @@ test("a fetch-style handler gets the request as its client sent it", async () =>
   );
 });
 
-test("a function's own address, with a version or without, is its root", async () => {
+test("a function's own address, with a version, an alias or without, is its root", async () => {
   await deploy("versioned", "export const handler = (event) => [1, event.rawPath];");
   await deploy("versioned", "export const handler = (event) => [2, event.rawPath];");
+  await server.client.putAlias("versioned", "live", { version: 1 });
   const answers: [string, unknown][] = [
+    ["/f/versioned:live/a", [1, "/a"]],
     ["/f/versioned", [2, "/"]],
     ["/f/versioned/", [2, "/"]],
     ["/f/versioned:1", [1, "/"]],

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { call } from "../support/call.ts";
 import { smallPool, startTestServer, type TestServer } from "../support/server.ts";
+import { tarGzOf, tarOf } from "../support/tar.ts";
+import { zipOf } from "../support/zip.ts";
 
 let server: TestServer;
 before(async () => {
@@ -60,6 +62,19 @@ const events: { what: string; body: string | Uint8Array; type: string; seen: unk
     seen: { kind: "bytes", event: "613d31" },
   },
 ];
+
+test("a zip and a tar of code run as their files would", async () => {
+  const files = [
+    { path: "index.mjs", text: 'export { handler } from "./lib/word.mjs";' },
+    { path: "lib/word.mjs", text: 'export const handler = (event) => "said " + event;' },
+  ];
+  for (const archive of [zipOf(...files), tarOf(...files), tarGzOf(...files)]) {
+    const code = { archive: archive.toString("base64") };
+    await server.client.deploy("packed", { runtime: "node", code });
+    const { body } = await server.client.invoke("packed", { event: '"Ada"' });
+    assert.equal(Buffer.from(body).toString(), "said Ada");
+  }
+});
 
 test("a handler gets its event by its content type", async (t) => {
   await deploy(kindOf);

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import type { Client } from "../../api/client/client.ts";
 import type { FunctionSpecInput } from "../../api/schema/function.ts";
@@ -11,6 +12,7 @@ import { startChildServer } from "../support/child-server.ts";
 import { eventIn } from "../support/events.ts";
 import { problemOf } from "../support/problem.ts";
 import { runningInvocation } from "../support/running.ts";
+import { openDatabase } from "../../store/database.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { tempDir } from "../support/temp-dir.ts";
 
@@ -42,6 +44,20 @@ test("a schedule invokes its function with its event at each due time", async ()
   assert.equal((await eventIn(client, last?.eventId ?? "", "succeeded")).source, "schedule:each");
   assert.ok((last?.dueAtUs ?? Infinity) <= nowUs());
   await client.removeSchedule("each");
+});
+
+test("a cron comes due at each second that it names, by the clock of its time zone", async () => {
+  await client.deploy("tick", { runtime: "command", command: ["true"] });
+  // Half an hour beside every hour of UTC.
+  const timeZone = "Asia/Kolkata";
+  const format = new Intl.DateTimeFormat("en", { timeZone, hour: "numeric", hourCycle: "h23" });
+  const hour = Number(format.format());
+  const expression = `* * ${hour},${(hour + 1) % 24} * * *`;
+  await client.putSchedule("tick", { function: "tick", expression, timeZone });
+  await invoked("tick", 2);
+  const { last } = await lastSettled(client, "tick");
+  assert.equal((last?.dueAtUs ?? 1) % 1_000_000, 0);
+  await client.removeSchedule("tick");
 });
 
 test("what a schedule says is shown with its next three due times", async () => {
@@ -191,9 +207,11 @@ test("schedules are listed by name, by page and by function, without their event
 const lives = 3;
 const names = ["skip", "once"];
 
-test("a due time that was accepted before a SIGKILL runs after the restart, with one event for each due time", async () => {
+test("a due time that was accepted before a SIGKILL runs after the restart, and one that was missed as the schedule says", async () => {
   await using dir = await tempDir();
   const rate = { expression: "rate(1 second)", function: "nap" };
+  /** What was due next at each kill, and passed while no server was there. */
+  const missed: DueTime[] = [];
   for (let life = 0; life < lives; life++) {
     await using killed = await startChildServer({ directory: dir.path });
     if (life === 0) {
@@ -208,6 +226,7 @@ test("a due time that was accepted before a SIGKILL runs after the restart, with
     const { nextAtUs } = await killed.client.getSchedule("once");
     killed.kill("SIGKILL");
     await killed.ended();
+    missed.push(...dueTimesIn(killed.dataDir));
     const passed = (): true | undefined => nowUs() > (nextAtUs[1] ?? Infinity) || undefined;
     await poll("see due times pass", passed, { timeoutMs: 10_000 });
   }
@@ -238,11 +257,28 @@ test("a due time that was accepted before a SIGKILL runs after the restart, with
     assert.ok(mine.includes(last?.eventId ?? ""));
     assert.ok(mine.length >= lives);
   }
+  for (const { name, nextAtUs } of missed) {
+    const hasRun = events.some(({ id }) => id === eventIdOf(name, nextAtUs));
+    assert.equal(hasRun, name === "once", `${name} at ${nextAtUs}`);
+  }
+  assert.equal(missed.length, lives * names.length);
   assert.ok(
     events.some(({ attempts }) => attempts > 1),
     "no event was running at any of the kills",
   );
 });
+
+interface DueTime {
+  readonly name: string;
+  readonly nextAtUs: number;
+}
+
+/** When the schedules of a server that is dead come due next. */
+function dueTimesIn(dataDir: string): DueTime[] {
+  using record = openDatabase(join(dataDir, "runlet.db"));
+  const sql = "SELECT name, next_at_us AS nextAtUs FROM schedules";
+  return record.connection.prepare<[], DueTime>(sql).all();
+}
 
 async function putChanging(body: object): Promise<[number, ScheduleDetail]> {
   const response = await server.fetch("/v1/schedules/changing", {

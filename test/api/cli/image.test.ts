@@ -13,7 +13,7 @@ const { url } = server;
 // Images are shared by all tests.
 const name = `cli-${process.pid}`;
 
-test("a directory becomes an image that runs, with its progress on stderr, and is removed", async () => {
+test("a directory becomes an image that programs and functions run on, with its progress on stderr, and is removed", async () => {
   await using dir = await tempDir();
   await writeShell(dir.path);
   await writeFile(dir.file("@at"), "kept");
@@ -28,6 +28,10 @@ test("a directory becomes an image that runs, with its progress on stderr, and i
     const args = ["run", "--image", name, "--runtime", "command", "sh", "-c", script, "zero"];
     const ran = await runlet(args, { url });
     assert.equal(ran.stdout, "kept\nzero\n", ran.stderr);
+    const command = ["sh", "-c", script, "called"];
+    await server.client.deploy("own", { runtime: "command", image: name, command });
+    const { body } = await server.client.invoke("own");
+    assert.equal(Buffer.from(body).toString(), "kept\ncalled\n");
   } finally {
     assert.equal((await runlet(["image", "rm", name], { url })).stdout, `Deleted ${name}\n`);
   }
