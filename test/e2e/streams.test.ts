@@ -4,10 +4,12 @@ import type { FunctionSpecInput } from "../../api/schema/function.ts";
 import type { InvocationDetail } from "../../api/schema/invocation.ts";
 import { poll } from "../../runtime/deadline.ts";
 import { call } from "../support/call.ts";
+import { startChildServer } from "../support/child-server.ts";
 import { problemIn } from "../support/problem.ts";
 import { smallPool, startTestServer, type TestServer } from "../support/server.ts";
 
 const maxStreamBytes = 10_000_000;
+const mebibyte = 1024 * 1024;
 
 let server: TestServer;
 before(async () => {
@@ -68,16 +70,22 @@ async function stream(name: string, event: object, signal?: AbortSignal): Promis
   return response;
 }
 
-async function recordOf(response: Response): Promise<InvocationDetail> {
-  return await server.client.invocation(response.headers.get("runlet-invocation-id") ?? "");
+async function recordOf(
+  response: Response,
+  { client }: Pick<TestServer, "client"> = server,
+): Promise<InvocationDetail> {
+  return await client.invocation(response.headers.get("runlet-invocation-id") ?? "");
 }
 
 /** Waits for the end of an invocation whose caller is not told of it. */
-async function endOf(response: Response): Promise<InvocationDetail> {
+async function endOf(
+  response: Response,
+  of: Pick<TestServer, "client"> = server,
+): Promise<InvocationDetail> {
   return await poll(
     "see the invocation end",
     async () => {
-      const record = await recordOf(response);
+      const record = await recordOf(response, of);
       return record.status === "running" ? undefined : record;
     },
     { timeoutMs: 30_000 },
@@ -198,6 +206,28 @@ test("the time that a function waits for its caller is not idle, but its timeout
   assert.match(record.error?.message ?? "", /timed out after 2000 ms/);
   assert.ok((record.answerBytes ?? 0) < maxStreamBytes, "the caller's pace was the function's");
   await response.body?.cancel();
+});
+
+test("a caller that does not read holds the function back, and costs the server bounded memory", async () => {
+  await using child = await startChildServer({ env: { RUNLET_MAX_STREAM_BYTES: "10000000000" } });
+  const flood = async (name: Runtime, timeoutMs: number): Promise<Response> => {
+    await child.client.deploy(name, { ...writers[name], timeoutMs });
+    const path = `${child.url}/v1/functions/${name}/invocations`;
+    const headers = { "content-type": "application/json" };
+    return await fetch(path, { method: "POST", headers, body: '{"last": "flood"}' });
+  };
+  const runtimes = ["node", "python"] as const;
+  const heldMs = 2_000;
+  const baseBytes = child.memory().nowBytes;
+  const responses = await Promise.all(runtimes.map(async (name) => await flood(name, heldMs)));
+  for (const response of responses) {
+    const { status, answerBytes = Infinity } = await endOf(response, child);
+    assert.equal(status, "timed_out");
+    assert.ok(answerBytes < 16 * mebibyte, `it could write ${answerBytes} bytes`);
+    await response.body?.cancel();
+  }
+  const growth = child.memory().peakBytes - baseBytes;
+  assert.ok(growth < 100 * mebibyte, `the server grew by ${growth} bytes`);
 });
 
 test("an answer past the server's bound is a failure in mid-stream", async () => {
