@@ -13,6 +13,7 @@ import { list } from "./list.ts";
 import { neighbour } from "./neighbour.ts";
 import { reuse } from "./reuse.ts";
 import { files } from "./files.ts";
+import { sandboxDensity } from "./sandbox-density.ts";
 import { sandbox } from "./sandbox.ts";
 import { store } from "./store.ts";
 import { stream } from "./stream.ts";
@@ -37,5 +38,6 @@ export const benches: readonly Bench[] = [
   stream,
   deploy,
   sandbox,
+  sandboxDensity,
   files,
 ];

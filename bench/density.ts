@@ -1,16 +1,12 @@
 import { readFile } from "node:fs/promises";
 import PQueue from "p-queue";
-import { setTimeout as sleep } from "node:timers/promises";
-import { poll } from "../runtime/deadline.ts";
 import type { Bench, Context } from "./harness/bench.ts";
-import { footprintOf, readFamily } from "./harness/footprint.ts";
+import { type IdleCost, idleCostOf, onlyChildren } from "./harness/idle.ts";
 import { startServer } from "./harness/server.ts";
 import { meanAtMost } from "./harness/verdicts.ts";
 import type { Isolator } from "./peers/peer.ts";
 
 const mebibyte = 1024 * 1024;
-/** How many windows the processor time is taken over. */
-const windows = 5;
 const startsAtOnce = 2;
 
 /** What an idle container of the pool takes, at so many members and at a fifth of them. */
@@ -69,31 +65,17 @@ interface Held extends AsyncDisposable {
 
 type Hold = (members: number) => Promise<Held>;
 
-interface Found {
-  memoryMb: number[];
-  cpuPercent: number[];
+interface Found extends IdleCost {
   /** What the host has less in all, a member. */
   hostMb: number;
 }
 
-async function measure(hold: Hold, members: number, { windowMs, signal }: Context): Promise<Found> {
+async function measure(hold: Hold, members: number, context: Context): Promise<Found> {
   const availableBefore = await availableBytes();
   await using held = await hold(members);
-  const { pids } = held;
-  const family = readFamily();
-  const before = pids.map((pid) => footprintOf(pid, family));
-  const start = performance.now();
-  await sleep(windowMs * windows, undefined, { signal });
-  const elapsedNs = (performance.now() - start) * 1e6;
-  const after = pids.map((pid) => footprintOf(pid, family));
+  const cost = await idleCostOf(held.pids, context);
   const available = await availableBytes();
-  return {
-    memoryMb: after.map(({ memoryBytes }) => memoryBytes / mebibyte),
-    cpuPercent: after.map(({ cpuNs }, at) => {
-      return ((cpuNs - (before[at]?.cpuNs ?? 0)) / elapsedNs) * 100;
-    }),
-    hostMb: (availableBefore - available) / members / mebibyte,
-  };
+  return { ...cost, hostMb: (availableBefore - available) / members / mebibyte };
 }
 
 /** The members are the server's own children. */
@@ -103,15 +85,7 @@ async function holdPool(members: number, context: Context): Promise<Held> {
   await server.deploy("fresh");
   await server.stocked(members);
   // The container that tried the function at its deployment may still be about to end.
-  const onlyMembers = (): readonly number[] | undefined => {
-    const children = readFamily().get(server.pid) ?? [];
-    return children.length === members ? children : undefined;
-  };
-  const pids = await poll(`see ${members} members and nothing else`, onlyMembers, {
-    timeoutMs: 30_000,
-    intervalMs: 50,
-    signal: context.signal,
-  });
+  const pids = await onlyChildren(server.pid, members, context);
   return { pids, [Symbol.asyncDispose]: async () => await server[Symbol.asyncDispose]() };
 }
 

@@ -6,8 +6,11 @@ import type { Measurement } from "./harness/result.ts";
 import { startServer } from "./harness/server.ts";
 import { medianAtMost, timesVariantAtMost } from "./harness/verdicts.ts";
 import { isolators } from "./peers/names.ts";
+import type { Isolator, Timed } from "./peers/peer.ts";
 
 const atOnce = 20;
+/** More than are in stock: each is to be opened all the same. */
+const crowd = 50;
 const heatFactor = 4;
 const memoryBytes = 128 * 1024 * 1024;
 const program = { args: ["/bin/true"] };
@@ -15,7 +18,7 @@ const program = { args: ["/bin/true"] };
 /** What opening a sandbox costs, a command in it, and a pause. */
 export const sandbox: Bench = {
   name: "sandbox",
-  summary: "a sandbox: open (sandbox), 20 at once, run a program, pause and wake",
+  summary: "a sandbox: open (sandbox), 20 and 50 at once, run a program, pause and wake",
   peers: isolators,
   defaultRuns: 50,
   counts: "samples of each kind",
@@ -24,6 +27,7 @@ export const sandbox: Bench = {
     const server = await startServer(context, {
       RUNLET_SANDBOX_STOCK: String(atOnce),
       RUNLET_MAX_SANDBOXES: "200",
+      RUNLET_MAX_SANDBOX_MEMORY_BYTES: String(200 * memoryBytes),
     });
     const { client } = server;
     const { id } = await client.createSandbox({ memoryBytes });
@@ -45,8 +49,19 @@ export const sandbox: Bench = {
           samples: Math.ceil(runs / 10),
           chunk: 1,
           settle,
-          sample: async () => await timeMany(client),
+          sample: async () => await timeMany(client, atOnce),
         },
+        {
+          name: `runlet@${crowd}`,
+          samples: Math.ceil(runs / 25),
+          chunk: 1,
+          settle,
+          sample: async () => await timeMany(client, crowd),
+        },
+        ...timedPeers(opened, (isolator) => async () => await together(isolator), {
+          runs: Math.ceil(runs / 25),
+          variant: String(atOnce),
+        }),
         ...timedPeers(opened, (isolator) => async () => await isolator.program(), { runs }),
       ],
       context,
@@ -60,7 +75,10 @@ export const sandbox: Bench = {
       context,
     );
     return [
-      measured("sandbox", open, (result) => [medianAtMost(result, 5, "ms")]),
+      measured("sandbox", open, (result) => [
+        medianAtMost(result, 5, "ms"),
+        medianAtMost(result, 200, "ms", `runlet@${atOnce}`),
+      ]),
       measured("sandbox-run", ran, (result) => [
         medianAtMost(result, 20, "ms"),
         timesVariantAtMost(result, "runlet@inside", 1.5),
@@ -86,17 +104,25 @@ async function timeOpen(client: Client): Promise<number> {
   return elapsedMs;
 }
 
-/** Until the last of them is ready. */
-async function timeMany(client: Client): Promise<number> {
+/** Until the last of them is ready. @throws where one is refused. */
+async function timeMany(client: Client, count: number): Promise<number> {
   const start = performance.now();
   const opening = Array.from(
-    { length: atOnce },
+    { length: count },
     async () => await client.createSandbox({ memoryBytes }),
   );
   const opened = await Promise.all(opening);
   const elapsedMs = performance.now() - start;
   await Promise.all(opened.map(async ({ id }) => await client.removeSandbox(id)));
   return elapsedMs;
+}
+
+/** As many containers of a peer, until the last of them has ended. */
+async function together(isolator: Isolator): Promise<Timed> {
+  const startedAtMs = performance.now();
+  const each = Array.from({ length: atOnce }, async () => await isolator.program());
+  const all = await Promise.all(each);
+  return { startedAtMs, answeredAtMs: Math.max(...all.map(({ answeredAtMs }) => answeredAtMs)) };
 }
 
 async function timeRun(client: Client, id: string): Promise<number> {
