@@ -1,4 +1,4 @@
-import type { IncomingMessage } from "node:http";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { NodeEnv } from "./respond.ts";
 
 /** Bytes of a sandbox as a response's body; a failure in their middle ends the connection before its end. */
@@ -39,12 +39,21 @@ export async function wholeOf(
 
 /** How much of a body that nobody wants any more is read all the same, so that its sender gets to the answer. */
 const maxPassedOverBytes = 64 * 1024 * 1024;
+const maxPassedOverMs = 5000;
+/** A sender that says nothing for so long waits for the answer, or has stalled. */
+const quietMs = 250;
 
-/** Reads what is left of a request's body, up to a bound. */
-export async function passOver(incoming: IncomingMessage): Promise<void> {
+/** Reads what is left of a request's body, up to a bound; what is more ends with the connection. */
+export async function passOver({ incoming, outgoing }: NodeEnv["Bindings"]): Promise<void> {
+  const endsAt = performance.now() + maxPassedOverMs;
+  const chunks = incoming.iterator({ destroyOnReturn: false }) as AsyncIterator<Uint8Array>;
   let passedBytes = 0;
-  for await (const chunk of incoming as AsyncIterable<Uint8Array>) {
-    passedBytes += chunk.byteLength;
-    if (passedBytes > maxPassedOverBytes) return;
+  while (passedBytes <= maxPassedOverBytes && performance.now() < endsAt) {
+    // A connection that breaks off has nothing left to be read.
+    const next = await Promise.race([chunks.next().catch(() => undefined), sleep(quietMs)]);
+    if (next === undefined) break;
+    if (next.done === true) return;
+    passedBytes += next.value.byteLength;
   }
+  outgoing.shouldKeepAlive = false;
 }

@@ -85,7 +85,7 @@ export function sandboxDirectoryRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEn
           200,
         );
       } catch (error) {
-        await passOver(incoming);
+        await passOver(context.env);
         throw error;
       }
     })

@@ -167,7 +167,7 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
         const { files } = sandbox.use();
         return context.json(await files.write(path, content, options, context.req.raw.signal), 200);
       } catch (error) {
-        await passOver(incoming);
+        await passOver(context.env);
         throw error;
       }
     })

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { untilAborted } from "../../deadline.ts";
 import { Wakeup } from "../../wakeup.ts";
 import type { AgentLink } from "./agent-link.ts";
+import { piecesUntil } from "./content.ts";
 
 const entry = z.object({
   path: z.string(),
@@ -143,10 +144,7 @@ export class AgentFiles {
   ): Promise<z.infer<typeof written>> {
     const call = this.#link.open("write", { path, ...options }, { what: `write ${path}` });
     try {
-      for await (const piece of content) {
-        await call.write(piece, signal);
-        if (call.isOver) break;
-      }
+      for await (const piece of piecesUntil(content, call.result)) await call.write(piece, signal);
       call.end();
       return written.parse(await untilAborted(call.result, signal));
     } catch (error) {

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { RunletError } from "../../errors.ts";
 import type { Agent } from "./agent.ts";
 import type { As } from "./agent-files.ts";
+import { piecesUntil } from "./content.ts";
 import type { OutputPiece, ProcessView } from "./process-view.ts";
 
 type Tool = "pack" | "unpack" | "watch";
@@ -61,7 +62,7 @@ export class AgentTools {
     const view = await this.#start("unpack", [path], { ...as, signal, stdin: true });
     try {
       const said = collect(view);
-      for await (const piece of content) await view.write(piece, signal);
+      for await (const piece of piecesUntil(content, view.exit)) await view.write(piece, signal);
       view.endInput();
       const { output, errors } = await said;
       await assertDone(`unpack into ${path}`, view, errors);
