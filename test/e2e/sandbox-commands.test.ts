@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, suite, test } from "node:test";
 import type { CommandEvent, CommandSpecInput } from "../../api/schema/sandbox-command.ts";
+import type { SandboxStats } from "../../api/schema/sandbox.ts";
 import { poll } from "../../runtime/deadline.ts";
 import { problemOf } from "../support/problem.ts";
 import { startTestServer } from "../support/server.ts";
@@ -33,6 +34,11 @@ async function isSleeping(): Promise<true | undefined> {
 async function hasNoZombie(): Promise<true | undefined> {
   const count = await text({ command: "ps -eo stat= | grep -c Z || true", user: "root" });
   return count === "0\n" ? true : undefined;
+}
+
+async function sampled(): Promise<SandboxStats | undefined> {
+  const stats = await client.sandboxStats(id);
+  return stats.series.length > 0 ? stats : undefined;
 }
 
 suite("commands of a sandbox", () => {
@@ -276,6 +282,17 @@ suite("commands of a sandbox", () => {
       results.map(({ exitCode }) => exitCode),
       codes,
     );
+  });
+
+  test("what all of them have used is told now and of late", async () => {
+    const { now, series } = await poll("see a sample", sampled, { timeoutMs: 15_000 });
+    const all = [...series, now];
+    for (const [at, usage] of all.entries()) {
+      const before = all[at - 1];
+      assert.ok(usage.cpuUs > 0 && usage.memoryBytes > 1_000_000, JSON.stringify(usage));
+      if (before === undefined) continue;
+      assert.ok(usage.atUs > before.atUs && usage.cpuUs >= before.cpuUs, JSON.stringify(all));
+    }
   });
 
   test("orphans are reaped", async () => {

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { readdir, truncate } from "node:fs/promises";
+import { once } from "node:events";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { after, suite, test } from "node:test";
 import type { SandboxCommand } from "../../api/schema/sandbox-command.ts";
 import type { SandboxSpecInput } from "../../api/schema/sandbox.ts";
-import { poll } from "../../runtime/deadline.ts";
+import { poll, within } from "../../runtime/deadline.ts";
 import { networkSupport } from "../../runtime/network/support.ts";
 import { problemOf } from "../support/problem.ts";
 import { sandboxesOf } from "../support/sandboxes.ts";
@@ -30,6 +32,23 @@ for line in sys.stdin:
         file.write(str(count))
     os.rename("count.new", "count")
 `;
+
+const echoing = `
+import socketserver
+class Echo(socketserver.StreamRequestHandler):
+    def handle(self):
+        for line in self.rfile: self.wfile.write(line)
+server = socketserver.ThreadingTCPServer(("127.0.0.1", 8000), Echo)
+print("listens", flush=True)
+server.serve_forever()
+`;
+
+/** What a connection to the echoing server answers to a line. */
+async function echoOf(connection: Duplex, line: string): Promise<string> {
+  connection.write(`${line}\n`);
+  const [answer] = (await within(once(connection, "data"), "see an echo", 10_000)) as [Buffer];
+  return answer.toString().trimEnd();
+}
 
 async function opened(spec: SandboxSpecInput = {}): Promise<string> {
   return (await client.createSandbox({ ...small, ...spec })).id;
@@ -188,6 +207,22 @@ suite("copies of sandboxes", () => {
     assert.match(shown, /42/);
     await client.removeSnapshot(id);
     await remove(original, copy.id);
+  });
+
+  test("a server inside goes along, and a connection to it stays with the original", async () => {
+    const original = await opened();
+    const echo = await client.startCommand(original, { args: ["python3", "-c", echoing] });
+    for await (const event of client.followCommand(original, echo.id)) {
+      if (event.type === "output") break;
+    }
+    const connection = await client.connectPort(original, 8000);
+    assert.equal(await echoOf(connection, "before"), "before");
+    const [copy] = await client.forkSandbox(original);
+    assert.equal(await echoOf(connection, "after"), "after");
+    const another = await client.connectPort(copy?.id ?? "", 8000);
+    assert.equal(await echoOf(another, "copied"), "copied");
+    for (const each of [connection, another]) each.destroy();
+    await remove(original, copy?.id ?? "");
   });
 
   test("a restore that fails leaves nothing", async () => {
