@@ -15,6 +15,7 @@ import { reuse } from "./reuse.ts";
 import { files } from "./files.ts";
 import { sandboxDensity } from "./sandbox-density.ts";
 import { sandbox } from "./sandbox.ts";
+import { saturation } from "./saturation.ts";
 import { store } from "./store.ts";
 import { stream } from "./stream.ts";
 import { throughput } from "./throughput.ts";
@@ -34,6 +35,7 @@ export const benches: readonly Bench[] = [
   burst,
   neighbour,
   fairness,
+  saturation,
   asynchronous,
   stream,
   deploy,

@@ -21,11 +21,10 @@ export const scheduleName = "beats";
 /** The name of the secret that callbacks are signed with. */
 export const callbackSecret = "load-key";
 
-/** Deploys what the load calls. */
-export async function prepareFunctions(client: Client): Promise<void> {
+/** Deploys what the load calls. What is kept warm is gone before long: then an idle server is always the same. */
+export async function prepareFunctions(client: Client, keepAliveMs = 1000): Promise<void> {
   const async = { maxAttempts: 10, backoffMs: 100 };
-  // What is warm is soon gone again, so that an idle server is always the same.
-  const node = { runtime: "node", async, keepAliveMs: 1000 } as const;
+  const node = { runtime: "node", async, keepAliveMs } as const;
   const reuse = { ...node, isolation: "reuse" } as const;
   await client.deploy("fresh", { ...node, code: { source: echo } });
   await client.deploy("warm", { ...reuse, code: { source: echo } });

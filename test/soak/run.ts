@@ -13,18 +13,22 @@ const [invocations, sandboxes] = [Number(values.invocations), Number(values.sand
 // Without any of them it is twenty minutes.
 const isCounted = invocations + sandboxes > 0;
 const minutes = Number(values.minutes ?? (isCounted ? 0 : 20));
+// One that is ended early tells of what it has seen so far.
+const end = new AbortController();
+process.on("SIGTERM", () => end.abort());
 const mebibyte = 1024 * 1024;
 
 const report = await soak({
-  isEnough: (tally, elapsedMs) =>
-    elapsedMs >= minutes * 60_000 &&
-    tally.answered + tally.accepted >= invocations &&
-    tally.sandboxes >= sandboxes,
+  forMs: minutes * 60_000,
+  invocations,
+  sandboxes,
+  signal: end.signal,
+  keepAliveMs: 20_000,
   warmUpMs: 60_000,
   sampleEveryMs: 5_000,
   idleTimeoutMs: 180_000,
   moreMemoryBytes: 20 * mebibyte,
-  stock: 8,
+  stock: 12,
   onSample: (sample, { answered, accepted, sandboxes: opened }) => {
     const { atMs, memoryBytes, heapBytes, descriptors, processes, cgroups, p50Ms, p99Ms } = sample;
     const [memory, heap] = [memoryBytes, heapBytes].map((bytes) => Math.round(bytes / mebibyte));

@@ -14,9 +14,20 @@ import { type Drift, driftsOf, type Sample } from "./drift.ts";
 import { type Idle, metricOf, whenIdle } from "./idle.ts";
 import { Probe } from "./probe.ts";
 
-export interface SoakOptions {
-  /** Whether the load is enough. */
-  readonly isEnough: (tally: Tally, elapsedMs: number) => boolean;
+interface Enough {
+  /** How long the load goes on at the least, */
+  readonly forMs: number;
+  /** how many invocations are answered or accepted meanwhile, */
+  readonly invocations: number;
+  /** and how many sandboxes are opened. */
+  readonly sandboxes: number;
+  /** Ends the load early. */
+  readonly signal?: AbortSignal;
+}
+
+export interface SoakOptions extends Enough {
+  /** How long a function's container is kept for the next call. */
+  readonly keepAliveMs: number;
   /** How long the server is under load before anything is measured. */
   readonly warmUpMs: number;
   readonly sampleEveryMs: number;
@@ -56,7 +67,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
   await using receiver = await startReceiver();
   await using server = await startChildServer({ directory: dir.path, env: environment(options) });
   const { client } = server;
-  await prepareFunctions(client);
+  await prepareFunctions(client, options.keepAliveMs);
   const caller = {
     client,
     ledger: newLedger(),
@@ -64,8 +75,7 @@ export async function soak(options: SoakOptions): Promise<SoakReport> {
     leavesOpen: false,
     hasNetworks: (await networkSupport()).isSupported,
   };
-  const warm = performance.now();
-  await loadUntil(caller, () => performance.now() - warm >= options.warmUpMs);
+  await loadUntil(caller, { forMs: options.warmUpMs, invocations: 0, sandboxes: 0 });
   const whole = { server, directory: dir.path, timeoutMs: options.idleTimeoutMs };
   const before = await whenPaused(server, async () => await whenIdle(whole));
   const ledger = newLedger();
@@ -90,12 +100,24 @@ function environment({ stock }: SoakOptions): Record<string, string> {
   };
 }
 
-async function loadUntil(caller: Omit<Caller, "signal">, isEnough: () => boolean): Promise<void> {
-  const { signal } = new AbortController();
-  const how = { mayEnd: false, isEnough };
+/** Does what is asked for of either kind. */
+async function loadUntil(
+  known: Omit<Caller, "signal">,
+  { forMs, invocations, sandboxes, signal }: Enough,
+): Promise<void> {
+  // What is under way at the end comes to its own.
+  const caller = { ...known, signal: new AbortController().signal };
+  const start = performance.now();
+  const isOver = (count: (tally: Tally) => number, least: number) => (): boolean => {
+    const isLongEnough = performance.now() - start >= forMs;
+    return signal?.aborted === true || (isLongEnough && count(tallyOf(caller.ledger)) >= least);
+  };
+  const ofFunctions = isOver(({ answered, accepted }) => answered + accepted, invocations);
+  const ofSandboxes = isOver(({ sandboxes: opened }) => opened, sandboxes);
+  const how = { mayEnd: false };
   await Promise.all([
-    load({ ...caller, signal }, { ...how, acts: functionActs, callers: functionCallers }),
-    load({ ...caller, signal }, { ...how, acts: sandboxActs, callers: sandboxCallers }),
+    load(caller, { ...how, acts: functionActs, callers: functionCallers, isEnough: ofFunctions }),
+    load(caller, { ...how, acts: sandboxActs, callers: sandboxCallers, isEnough: ofSandboxes }),
   ]);
 }
 
@@ -104,7 +126,7 @@ async function sampled(
   caller: Omit<Caller, "signal">,
   { server, directory, options }: { server: ChildServer; directory: string; options: SoakOptions },
 ): Promise<Sample[]> {
-  const { isEnough, sampleEveryMs, onSample } = options;
+  const { sampleEveryMs, onSample } = options;
   const { client, ledger } = caller;
   const start = performance.now();
   const over = new AbortController();
@@ -126,7 +148,7 @@ async function sampled(
     }
   };
   const looking = look();
-  await loadUntil(caller, () => isEnough(tallyOf(ledger), performance.now() - start));
+  await loadUntil(caller, options);
   over.abort();
   await looking;
   return samples;

@@ -7,7 +7,7 @@ import { networkSupport } from "../../runtime/network/support.ts";
 import { openDatabase } from "../../store/database.ts";
 import type { Caller } from "../load/act.ts";
 import { callbackSecret, functionActs, prepareFunctions } from "../load/function-acts.ts";
-import { newLedger, type Tally, tallyOf } from "../load/ledger.ts";
+import { type Ledger, newLedger, type Tally, tallyOf } from "../load/ledger.ts";
 import { load } from "../load/load.ts";
 import { sandboxActs } from "../load/sandbox-acts.ts";
 import {
@@ -33,6 +33,9 @@ const env = {
   RUNLET_MAX_CONCURRENCY: "6",
   RUNLET_ALLOW_PRIVATE_CALLBACKS: "true",
 };
+/** A server that is to be killed under load has told callers so much at the most, and was under load for so long. */
+const mostTold = 200;
+const loadTimeoutMs = 5_000;
 const sweepTimeoutMs = 30_000;
 
 /** Tells where a torture is. */
@@ -91,7 +94,7 @@ async function loadUntilKilled(
     load(caller, { acts: functionActs, callers: functionCallers, mayEnd: true }),
     load(caller, { acts: sandboxActs, callers: sandboxCallers, mayEnd: true }),
   ]);
-  await sleep(300 + Math.random() * 2500);
+  await untilTold(known.ledger, Math.random() * mostTold);
   if (moment === "draining") {
     server.kill("SIGTERM");
     await sleep(Math.random() * 1500);
@@ -102,6 +105,17 @@ async function loadUntilKilled(
   if (moment === "serving" || end.code !== 0) assert.equal(end.signal, "SIGKILL");
   over.abort();
   await loading;
+}
+
+/** Waits until callers have been told so much more; on a busy host a part of it is enough. */
+async function untilTold(ledger: Ledger, more: number): Promise<void> {
+  const told = (): number => {
+    const { answered, accepted, sandboxes } = tallyOf(ledger);
+    return answered + accepted + sandboxes;
+  };
+  const enough = told() + more;
+  const probe = (): true | undefined => told() >= enough || undefined;
+  await poll("see callers told", probe, { timeoutMs: loadTimeoutMs }).catch(() => undefined);
 }
 
 function damageIn(dataDir: string): string[] {
