@@ -54,7 +54,10 @@ export async function startChildServer(options: ChildServerOptions = {}): Promis
   const { child, end } = spawnServer(own, options);
   stack.defer(async () => await stop(child, end));
   const lines: string[] = [];
-  const url = await within(urlOf(child, lines), "see the server listen", startTimeoutMs);
+  const listening = within(urlOf(child, lines), "see the server listen", startTimeoutMs);
+  const url = await listening.catch((cause: unknown) => {
+    throw new Error(`The server did not listen:\n${lines.join("\n")}`, { cause });
+  });
   const owned = stack.move();
   let isToBeKilled = false;
   return {
@@ -134,7 +137,7 @@ async function urlOf(child: ChildProcess, lines: string[]): Promise<string> {
       const found = /"url":"([^"]+)"/.exec(line)?.[1];
       if (found !== undefined) url.resolve(found);
     })
-    .on("close", () => url.reject(new Error(`The server did not listen:\n${lines.join("\n")}`)));
+    .on("close", () => url.reject(new Error("Its log has ended")));
   return await url.promise;
 }
 
