@@ -60,6 +60,7 @@ const environment = z.object({
   RUNLET_MAX_SANDBOX_MEMORY_BYTES: count.default(Math.floor(totalmem() * 0.75)),
   RUNLET_MAX_SNAPSHOTS: count.default(100),
   RUNLET_MAX_SNAPSHOT_BYTES: count.default(10 * 1024 * mebibyte),
+  RUNLET_SNAPSHOT_TIMEOUT_MS: count.default(120_000),
   RUNLET_MAX_RECORD_AGE_MS: count.default(30 * 86_400_000),
   RUNLET_MAX_RECORD_BYTES: whole(mebibyte).default(10 * 1024 * mebibyte),
   RUNLET_SHUTDOWN_DELAY_MS: whole(0).default(0),
@@ -124,6 +125,8 @@ export interface Config {
   readonly maxSnapshots: number;
   /** What snapshots may take on the disk together. */
   readonly maxSnapshotBytes: number;
+  /** How long a sandbox may stand still to be saved, and at the most its copy may take to go on. */
+  readonly snapshotTimeoutMs: number;
   /** How long invocations and sandboxes that have ended stay on record. */
   readonly maxRecordAgeMs: number;
   /** How much the record may hold before the oldest invocations go. */
@@ -246,6 +249,7 @@ function configOf(values: Values, env: NodeJS.ProcessEnv): Config {
     maxSandboxMemoryBytes: values.RUNLET_MAX_SANDBOX_MEMORY_BYTES,
     maxSnapshots: values.RUNLET_MAX_SNAPSHOTS,
     maxSnapshotBytes: values.RUNLET_MAX_SNAPSHOT_BYTES,
+    snapshotTimeoutMs: values.RUNLET_SNAPSHOT_TIMEOUT_MS,
     maxRecordAgeMs: values.RUNLET_MAX_RECORD_AGE_MS,
     maxRecordBytes: values.RUNLET_MAX_RECORD_BYTES,
     shutdownDelayMs: values.RUNLET_SHUTDOWN_DELAY_MS,

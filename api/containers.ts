@@ -36,6 +36,7 @@ export async function openContainers(
       runsc: config.runsc,
       platform: config.platform,
       network: config.network,
+      snapshotTimeoutMs: config.snapshotTimeoutMs,
     }),
   );
   void machine.removal.then((removal) => tellOf(removal, log));

@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { Cgroups, type LimitName } from "./container/cgroup/cgroups.ts";
 import type { CgroupLimits } from "./container/cgroup/limits.ts";
 import { assertRestorable, specOfCheckpoint } from "./container/checkpoint.ts";
+import { type Deadlines, defaultDeadlines } from "./container/deadlines.ts";
 import { newContainerId } from "./container/id.ts";
 import { Init } from "./container/init.ts";
 import type { InitOptions } from "./container/init-options.ts";
@@ -22,6 +23,8 @@ export interface MachineOptions {
   runsc: string;
   platform?: string | undefined;
   network?: Pick<NetworksOptions, "range" | "dnsServers"> | undefined;
+  /** How long a container may stand still to be saved, and at the most one may take to go on from that. */
+  snapshotTimeoutMs?: number;
 }
 
 export interface MachineContainerOptions {
@@ -39,6 +42,7 @@ export class Machine implements AsyncDisposable {
   readonly #bundles: string;
   readonly #pipes: PipeStock;
   readonly #cgroups: Cgroups;
+  readonly #deadlines: Deadlines;
   /** For containers that have more than their loopback; the spec names the one it is in. */
   readonly networks: Networks;
   /** A directory for what lives as long as one container or less. */
@@ -54,6 +58,7 @@ export class Machine implements AsyncDisposable {
     networks: Networks;
     tasks: string;
     removal: Promise<Removal>;
+    deadlines: Deadlines;
   }) {
     this.runsc = parts.runsc;
     this.#bundles = parts.bundles;
@@ -62,6 +67,7 @@ export class Machine implements AsyncDisposable {
     this.networks = parts.networks;
     this.tasks = parts.tasks;
     this.removal = parts.removal;
+    this.#deadlines = parts.deadlines;
   }
 
   /**
@@ -89,9 +95,16 @@ export class Machine implements AsyncDisposable {
     const directory = join(stateDir, "networks");
     const networks = stack.use(new Networks({ ...options.network, name, directory }));
     const pipes = await PipeStock.open(join(stateDir, "pipes"));
+    const { checkpointMs, startMs } = defaultDeadlines;
+    const { snapshotTimeoutMs = checkpointMs } = options;
+    const deadlines = {
+      ...defaultDeadlines,
+      checkpointMs: snapshotTimeoutMs,
+      startMs: Math.min(startMs, snapshotTimeoutMs),
+    };
     const removal = removeAll(leftovers, networks);
     stack.move();
-    return new Machine({ runsc, bundles, tasks, pipes, cgroups, networks, removal });
+    return new Machine({ runsc, bundles, tasks, pipes, cgroups, networks, removal, deadlines });
   }
 
   /** The limits that this host cannot enforce. */
@@ -130,6 +143,7 @@ export class Machine implements AsyncDisposable {
       bundles: this.#bundles,
       pipes: this.#pipes,
       launch: "attached",
+      deadlines: this.#deadlines,
       ...options,
     });
   }

@@ -121,7 +121,8 @@ const ownEnds: ReadonlySet<string> = new Set(["exited", "signaled", "timeout", "
 function toResult(record: Invocation, outcome: Outcome): ExecuteResult {
   const { failure, exit, stdout, stderr } = outcome;
   const isOwnEnd = exit !== undefined && ownEnds.has(exit.reason);
-  if (failure !== undefined && !isOwnEnd) throw invocationError(record, failure, outcome);
+  const isOwn = isOwnEnd && failure?.code !== "runtime_failed";
+  if (failure !== undefined && !isOwn) throw invocationError(record, failure, outcome);
   if (!exit || !stdout || !stderr) throw new Error("A program that ran has no exit");
   const texts = [stdout.toBuffer(), stderr.toBuffer()];
   // The bound may have cut a character in two: that is no reason to call text binary.

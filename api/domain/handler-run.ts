@@ -179,6 +179,7 @@ class HandlerRun {
       const loaded = await loading;
       this.#initUs = elapsedUs(loadStart);
       if (loaded.kind === "ended" && isOutside(loaded)) return this.#drop();
+      if (loaded.kind === "ended" && !guest.isReady) return this.#late(loaded);
       if (loaded.kind !== "answered") return this.#failed(loaded, loadTimeoutMs);
     } finally {
       limit[Symbol.dispose]();
@@ -262,6 +263,19 @@ class HandlerRun {
     const { guest } = this.#taken;
     const end = async (): Promise<Exit> => await guest.finish();
     return { ...this.#facts(), ...failureOf(reply, timeoutMs), end };
+  }
+
+  /** Its runner has not come up: nothing of the function has run. */
+  #late({ exit }: Extract<Unanswered, { kind: "ended" }>): HandlerOutcome {
+    const { guest } = this.#taken;
+    const failure =
+      exit.reason === "timeout"
+        ? new RunletError(
+            "deadline_exceeded",
+            `Cannot run the function: its container did not come up within ${loadTimeoutMs} ms`,
+          )
+        : failureOfExit(exit, loadTimeoutMs);
+    return { ...this.#facts(), failure, exit, end: async () => await guest.finish() };
   }
 
   /** What was heard of the end of a container that ran nothing. */

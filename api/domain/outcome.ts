@@ -63,6 +63,8 @@ export function failureOfExit(exit: Exit, timeoutMs: number): RunletError {
     case "exited":
       return new RunletError("function_error", `Function failed: it exited with code ${exit.code}`);
     case "signaled":
+      // What runsc says of itself is no end of the function.
+      if (exit.message !== undefined) return containerFailure(exit);
       return new RunletError("function_error", `Function failed: it was killed by ${exit.signal}`);
     case "oom":
       return new RunletError("function_error", "Function failed: it ran out of memory");
@@ -72,11 +74,12 @@ export function failureOfExit(exit: Exit, timeoutMs: number): RunletError {
       return new RunletError("cancelled", "Invocation was cancelled");
     case "lost":
     case "failed":
-      return new RunletError(
-        "runtime_failed",
-        `Cannot run the container: ${exit.message ?? "its end is not known"}`,
-      );
+      return containerFailure(exit);
   }
+}
+
+function containerFailure({ message = "its end is not known" }: Exit): RunletError {
+  return new RunletError("runtime_failed", `Cannot run the container: ${message}`);
 }
 
 /** The error that the caller of a failed invocation gets. */

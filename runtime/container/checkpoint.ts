@@ -8,6 +8,8 @@ import type { InitOptions } from "./init-options.ts";
 
 /** Stands in a checkpoint that is whole, since it is written last. */
 const specFile = "spec.json";
+/** What runsc itself looks for. */
+const imageFile = "checkpoint.img";
 
 /**
  * Makes a directory of a checkpoint: what `write` puts there, and the spec of the container. Nobody but its
@@ -31,6 +33,7 @@ export async function writeCheckpoint(
   }
   try {
     await write();
+    await assertWritten(directory);
     await writeFile(join(directory, specFile), JSON.stringify(spec), { mode: 0o600 });
   } catch (cause) {
     await rm(directory, { recursive: true, force: true });
@@ -38,6 +41,13 @@ export async function writeCheckpoint(
     const fact = `the disk of ${directory} is full. Make room; the container goes on`;
     throw new RunletError("resource_exhausted", `${what}: ${fact}`, { cause });
   }
+}
+
+/** What runsc has written last. @throws RunscError where it has said that it did, and has not. */
+async function assertWritten(directory: string): Promise<void> {
+  await access(join(directory, imageFile)).catch((cause: unknown) => {
+    throw new RunscError("checkpoint", "it has written nothing", 0, { cause });
+  });
 }
 
 /**

@@ -1,5 +1,5 @@
 import { poll } from "../deadline.ts";
-import { RunletError } from "../errors.ts";
+import { isRunletError, RunletError } from "../errors.ts";
 import { RunscError } from "../runsc/error.ts";
 import type { RunOptions } from "../runsc/options.ts";
 import type { DescriptorSource, RunscProcess } from "../runsc/process.ts";
@@ -13,6 +13,9 @@ import { restoreFailure } from "./restore-failure.ts";
  * process waits for it as `runsc run` does, but leaves the clean-up, and does not take the sandbox along.
  */
 export class RestoredLaunch extends AttachedLaunch {
+  /** Why it was not known at the last look. */
+  #lastError: RunscError | undefined;
+
   /** Returns once the container goes on, or went on and has ended. On failure nothing of it runs. */
   override async start(bundle: string, signal?: AbortSignal): Promise<void> {
     await super.start(bundle);
@@ -23,9 +26,9 @@ export class RestoredLaunch extends AttachedLaunch {
       throw error;
     }
     const exit = this.hasExited ? await this.ended() : undefined;
-    if (exit?.reason !== "failed") return;
+    if (exit?.message === undefined) return;
     if (this.#isOutOfMemory()) throw outOfMemory(this.options);
-    throw restoreFailure(this.options.id, exit.message ?? "no reason given");
+    throw restoreFailure(this.options.id, exit.message);
   }
 
   override async remove(): Promise<void> {
@@ -45,25 +48,32 @@ export class RestoredLaunch extends AttachedLaunch {
 
   async #untilRestored(signal?: AbortSignal): Promise<void> {
     const { id } = this.options;
-    await poll(`restore container ${id}`, async () => await this.#isRestored(signal), {
-      timeoutMs: this.deadlines.startMs,
-      intervalMs: 10,
-      ...(signal === undefined ? {} : { signal }),
-    });
+    try {
+      await poll(`restore container ${id}`, async () => await this.#isRestored(signal), {
+        timeoutMs: this.deadlines.startMs,
+        intervalMs: 10,
+        ...(signal === undefined ? {} : { signal }),
+      });
+    } catch (error) {
+      if (!isRunletError(error, "deadline_exceeded") || this.#lastError === undefined) throw error;
+      throw new RunletError(error.code, `${error.message}: ${this.#lastError.message}`);
+    }
   }
 
   async #isRestored(signal?: AbortSignal): Promise<true | undefined> {
     const { id, runsc } = this.options;
+    const timeoutMs = Math.min(this.deadlines.statusMs, this.deadlines.startMs);
     if (this.hasExited) return true;
     // What is left of the sandbox may hang.
     if (this.#isOutOfMemory()) throw outOfMemory(this.options);
     try {
-      const state = await runsc.state(id, { timeoutMs: this.deadlines.statusMs, signal });
+      const state = await runsc.state(id, { timeoutMs, signal });
       return state.status === "running" || undefined;
     } catch (error) {
       // It comes up, and runsc has not heard of it or has half of its record.
-      if (error instanceof RunscError) return undefined;
-      throw error;
+      if (!(error instanceof RunscError)) throw error;
+      this.#lastError = error;
+      return undefined;
     }
   }
 

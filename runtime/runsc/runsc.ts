@@ -227,10 +227,7 @@ export class Runsc {
       if (result.code === "ENOENT" || result.code === "EACCES") {
         throw cannotStart(this.#binary, result.originalMessage);
       }
-      const said = result.timedOut
-        ? `no answer within ${timeoutMs} ms`
-        : (lastErrorOf(log) ?? result.stderr.trim());
-      const reason = said || (result.shortMessage ?? "no reason given");
+      const reason = reasonOf(result, lastErrorOf(log), timeoutMs);
       throw new RunscError(args[0] ?? "", reason, result.exitCode, { cause: result.cause });
     } finally {
       rmSync(log, { force: true });
@@ -260,4 +257,26 @@ export class Runsc {
   #nextLog(): string {
     return join(this.#logs, `${process.pid}-${++this.#calls}.json`);
   }
+}
+
+/** Without the command line, which names places of the host. */
+function reasonOf(
+  { timedOut, signal, stderr, exitCode, originalMessage }: CallEnd,
+  logged: string | undefined,
+  timeoutMs: number,
+): string {
+  if (timedOut) return `no answer within ${timeoutMs} ms`;
+  const said = logged ?? stderr.trim();
+  if (said !== "") return said;
+  if (signal !== undefined) return `it was ended by ${signal}`;
+  return originalMessage ?? `it ended with status ${exitCode ?? "unknown"} and gave no reason`;
+}
+
+/** How a call that failed has ended. */
+interface CallEnd {
+  readonly timedOut: boolean;
+  readonly signal?: string | undefined;
+  readonly stderr: string;
+  readonly exitCode?: number | undefined;
+  readonly originalMessage?: string | undefined;
 }

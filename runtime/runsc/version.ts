@@ -1,3 +1,5 @@
+import { RunscError } from "./error.ts";
+
 /** The oldest runsc that has systrap, EROFS roots and `--pass-fd` (see README, Limits). */
 export const minimumRunscVersion = "0.0~20240729";
 
@@ -13,7 +15,12 @@ export function isSupportedRunsc(versionOutput: string): boolean {
   return date !== undefined && date >= Number(minimumRunscVersion.slice(4));
 }
 
-/** The name of the release in the output of `runsc --version`, such as `0.0~20240729.0`. */
+/**
+ * The name of the release in the output of `runsc --version`, such as `0.0~20240729.0`.
+ * @throws RunscError where there is none.
+ */
 export function runscRelease(versionOutput: string): string {
-  return /^runsc version (\S+)/m.exec(versionOutput)?.[1] ?? versionOutput.trim().slice(0, 64);
+  const release = /^runsc version (\S+)/m.exec(versionOutput)?.[1];
+  if (release !== undefined) return release;
+  throw new RunscError("--version", "unexpected answer: it names no release", 0);
 }

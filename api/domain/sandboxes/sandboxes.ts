@@ -1,4 +1,5 @@
 import { nowUs } from "../../../runtime/clock.ts";
+import { startDeadline } from "../../../runtime/deadline.ts";
 import type { Agent } from "../../../runtime/guest/agent/agent.ts";
 import type { Image } from "../../../runtime/image/image.ts";
 import type { ImageStore } from "../../../runtime/image/image-store.ts";
@@ -95,12 +96,10 @@ export class Sandboxes {
   ): Promise<SandboxView> {
     this.#closing.signal.throwIfAborted();
     this.requireRoom([spec]);
-    const signal = AbortSignal.any([
-      AbortSignal.timeout(createTimeoutMs),
-      this.#closing.signal,
-      ...(callerSignal === undefined ? [] : [callerSignal]),
-    ]);
-    const opening = this.#open(spec, { signal, callerSignal }, bring);
+    const { signal: closing } = this.#closing;
+    const given = callerSignal === undefined ? closing : AbortSignal.any([closing, callerSignal]);
+    using deadline = startDeadline("open a sandbox", createTimeoutMs, given);
+    const opening = this.#open(spec, { signal: deadline.signal, callerSignal }, bring);
     this.#pending.set(spec, opening);
     try {
       return await opening;

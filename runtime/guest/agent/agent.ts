@@ -174,10 +174,12 @@ export class Agent implements AsyncDisposable {
   async ready(signal?: AbortSignal): Promise<void> {
     if (await untilAborted(this.#link.hello, signal)) return;
     const exit = await this.init.wait(signal);
+    const what = `Cannot use sandbox ${this.init.id}`;
     throw new RunletError(
       "unavailable",
-      `Cannot use sandbox ${this.init.id}: its agent ended with ${exit.message ?? `code ${exit.code}`}. ` +
-        "An image for sandboxes needs python3",
+      exit.message === undefined
+        ? `${what}: its agent ended with code ${exit.code}. An image for sandboxes needs python3`
+        : `${what}: ${exit.message}. Try again, and run \`runlet doctor\` if it stays so`,
     );
   }
 

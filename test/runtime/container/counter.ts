@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { CgroupLimits } from "../../../runtime/container/cgroup/limits.ts";
@@ -59,7 +59,6 @@ export class Bench implements AsyncDisposable {
   static async open(): Promise<Bench> {
     const dir = await tempDir();
     const machine = await Machine.open({ stateDir: dir.file("s"), runsc: "runsc" });
-    await mkdir(dir.file("s", "tasks"));
     return new Bench(machine, dir);
   }
 
