@@ -3,7 +3,11 @@ import { RunscError } from "../runsc/error.ts";
 
 /** What runsc says of a checkpoint that it cannot restore, and what is behind it; the first that fits. */
 const causes: readonly [RegExp, ErrorCode, string][] = [
-  [/urpc method .* failed/, "runtime_failed", "its sandbox ended meanwhile"],
+  [
+    /urpc method .* failed|waiting for sandbox to start|client sync file/,
+    "runtime_failed",
+    "its sandbox ended meanwhile",
+  ],
   [
     /no host FD available|socket operation on non-socket/,
     "failed_precondition",

@@ -38,6 +38,11 @@ const said: [ErrorCode, RegExp, string][] = [
   ["failed_precondition", /a mount/, "no such file or directory"],
   ["failed_precondition", /damaged/, "reading metadata from statefile: bad magic header"],
   ["failed_precondition", /damaged/, "EOF"],
+  [
+    "runtime_failed",
+    /ended meanwhile/,
+    "cannot read client sync file: waiting for sandbox to start: EOF",
+  ],
   ["failed_precondition", /damaged/, "error decoding from 0x157: unreachable:"],
   ["runtime_failed", /sandbox ended/, 'urpc method "containerManager.Restore" failed: EOF'],
   ["runtime_failed", /weather/, "bad weather"],
