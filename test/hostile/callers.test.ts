@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
+import { join } from "node:path";
 import { after, suite, test } from "node:test";
 import { within } from "../../runtime/deadline.ts";
 import { rawRequest } from "../support/raw-request.ts";
@@ -51,6 +53,30 @@ suite("a caller that is slow or greedy", () => {
       5_000,
     );
   });
+});
+
+test("callers with wrong keys are refused however many they are, and holders of good ones are served meanwhile", async () => {
+  await using strict = await startTestServer({ overrides: { auth: "required" } });
+  const good = readFileSync(join(strict.config.dataDir, "admin.key"), "utf8").trim();
+  const ask = async (key: string): Promise<number> => {
+    const headers = { authorization: `Bearer ${key}` };
+    const answer = await strict.fetch("/v1/functions", { headers });
+    await answer.arrayBuffer();
+    return answer.status;
+  };
+  const wrong = [`${good.slice(0, -4)}AAAA`, `rlk_${"0".repeat(60)}`, "x", "x".repeat(8000)];
+  const statuses: number[] = [];
+  const callers = 20;
+  const flood = Array.from({ length: callers }, async (_, at) => {
+    const key = wrong[at % wrong.length] ?? "";
+    for (let round = 0; round < 10; round++) statuses.push(await ask(key).catch(() => 0));
+  });
+  while (statuses.length < callers * 10) {
+    assert.equal(await within(ask(good), "be served", 5_000), 200);
+  }
+  await Promise.all(flood);
+  assert.equal(statuses.length, 200);
+  assert.deepEqual([...new Set(statuses)], [401]);
 });
 
 const get = "GET /v1/functions HTTP/1.1";
