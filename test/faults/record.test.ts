@@ -99,7 +99,7 @@ for (const [what, { spoil, told }] of Object.entries(unreadable)) {
     const { exitCode, stderr } = await execa(process.execPath, [program], {
       env: own,
       reject: false,
-      timeout: timeoutMs,
+      timeout: 3 * timeoutMs,
     });
     assert.equal(exitCode, 1);
     assert.match(stderr, told);
