@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { request as httpsRequest } from "node:https";
 import type { Duplex } from "node:stream";
-import { WebSocket } from "ws";
+import type { WebSocket } from "ws";
 import type { Connection } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
 import { explained, toResponse } from "./send.ts";
@@ -30,6 +30,8 @@ export async function openWebSocket(
   path: string,
   onMade: (socket: WebSocket) => void,
 ): Promise<WebSocket> {
+  // Only who opens one waits for it to load.
+  const { WebSocket } = await import("ws");
   const url = connection.url(path);
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const address = url.href.replace(/^http/, "ws");

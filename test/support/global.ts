@@ -8,6 +8,8 @@ import { findLeaks, isOtherRunUnderWay, type Leak, runPrefix } from "./leaks.ts"
 /** What is killed or closed a moment before the end may take this long to be gone. */
 const graceMs = Number(process.env["RUNLET_TEST_GRACE_MS"] ?? 5_000);
 
+const compiledDirectory = join(import.meta.dirname, "../../node_modules/.cache/runlet/compiled");
+
 let systemTmp = "";
 let runDirectory = "";
 let before = new Set<string>();
@@ -19,6 +21,8 @@ export async function globalSetup(): Promise<void> {
   runDirectory = await mkdtemp(join(systemTmp, runPrefix));
   await chmod(runDirectory, 0o755);
   process.env["TMPDIR"] = runDirectory;
+  // The many processes of a run load the same files.
+  process.env["NODE_COMPILE_CACHE"] = compiledDirectory;
   wasAlone = !(await isOtherRunUnderWay());
   before = new Set((await findLeaks(runDirectory, systemTmp)).map(identity));
 }
