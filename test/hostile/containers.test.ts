@@ -63,7 +63,7 @@ after(async () => {
 });
 
 /** Long enough for all to be looked at while they run. */
-const lastingMs = 6_000;
+const lastingMs = 8_000;
 await client.setSecret("canary", canary);
 const secrets = { TOKEN: "canary" };
 const sandbox = await client.createSandbox();

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
 import { Parser, type ReadEntry } from "tar";
@@ -40,10 +41,18 @@ export async function readTar(archive: Uint8Array, limits: ArchiveLimits): Promi
   parser.on("end", () => resolve());
   parser.on("error", (error: unknown) => refuse(unreadable(error)));
   parser.on("warn", (_code: string, message: string | Error) => refuse(unreadable(message)));
-  parser.end(tar);
+  promise.catch(() => undefined);
+  // Others are served between the pieces.
+  for (let at = 0; at < tar.byteLength; at += pieceBytes) {
+    parser.write(tar.subarray(at, at + pieceBytes));
+    await setImmediate();
+  }
+  parser.end();
   await promise;
   return files;
 }
+
+const pieceBytes = 256 * 1024;
 
 /** What a tar has for an entry beside its bytes: heads, those of a long name too, and what fills its last block. */
 const entryBytes = 4096;
