@@ -19,6 +19,15 @@ async function shown(terminal: OnTerminal, wanted: RegExp): Promise<void> {
   await poll(`see ${wanted.source}`, probe, { timeoutMs: 30_000 });
 }
 
+/** Figures of a second, if that has had good and bad calls. */
+async function figuresOfBoth(): Promise<Figures | undefined> {
+  const ended = await runlet(["top", "--once", "--json"], { url });
+  assert.equal(ended.exitCode, 0, ended.stderr);
+  const figures = JSON.parse(ended.stdout) as Figures;
+  const { errorsPerSecond = 0, invocationsPerSecond = 0 } = figures.server ?? {};
+  return errorsPerSecond > 0 && errorsPerSecond < invocationsPerSecond ? figures : undefined;
+}
+
 /** Calls, good and bad ones, for as long as the work takes. */
 async function whileCalled<T>(work: () => Promise<T>): Promise<T> {
   const state = { isOver: false };
@@ -38,11 +47,13 @@ async function whileCalled<T>(work: () => Promise<T>): Promise<T> {
 }
 
 test("figures once are of a second's calls, the last minute's functions and the open sandboxes", async () => {
-  const ended = await whileCalled(async () => await runlet(["top", "--once", "--json"], { url }));
-  assert.equal(ended.exitCode, 0, ended.stderr);
-  const { server: now, functions = [], sandboxes = [] } = JSON.parse(ended.stdout) as Figures;
+  const figures = await whileCalled(
+    async () =>
+      // A busy machine may take more than that second for the first calls.
+      await poll("see good and bad calls", figuresOfBoth, { timeoutMs: 40_000 }),
+  );
+  const { server: now, functions = [], sandboxes = [] } = figures;
   assert.ok(now);
-  assert.ok(now.errorsPerSecond > 0 && now.errorsPerSecond < now.invocationsPerSecond);
   assert.partialDeepStrictEqual(now, { openSandboxes: 1, events: { due: 0, dead: 0 } });
   const [busy, ...others] = functions;
   assert.ok(busy);
