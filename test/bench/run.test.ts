@@ -17,6 +17,7 @@ const further: Readonly<Record<string, string[]>> = {
   stream: ["stream-rate"],
   sandbox: ["sandbox-run", "sandbox-pause", "sandbox-wake"],
   files: ["files-up", "files-down"],
+  "sandbox-density": ["sandbox-density-cpu", "sandbox-paused-cpu"],
 };
 
 let dir: TempDir;

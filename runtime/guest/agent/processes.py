@@ -93,9 +93,12 @@ class Processes:
 
     def _send_signal(self, pid, number):
         self._identity.become(ROOT)
-        for member in session_members(pid):
+        members = session_members(pid)
+        # A shell that saw what it waits for die would end by itself, with a code of its own.
+        order = [(pid, signal.SIGSTOP)] if number == signal.SIGKILL else []
+        for member, each in [*order, *((member, number) for member in members)]:
             try:
-                os.kill(member, number)
+                os.kill(member, each)
             except ProcessLookupError:
                 pass
 

@@ -110,7 +110,7 @@ const story: Record<keyof Client, () => unknown> = {
     await body.cancel();
   },
   invokeBatch: async () => {
-    await client.invokeBatch("echo", [1, { a: "b" }], { qualifier: "live" });
+    await client.invokeBatch("echo", [1, { a: "b" }], { qualifier: "live", traceparent });
     await client.invokeBatch("failing", [1]);
   },
   checkInvoke: async () => await client.checkInvoke("echo", { qualifier: "live" }),

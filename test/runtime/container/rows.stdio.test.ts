@@ -27,7 +27,7 @@ test("row 28: a create returns although the container holds its streams open", a
 
 test("row 28: what a detached container writes after its create arrives (real)", async () => {
   await using rig = await Rig.real();
-  await using init = rig.init("sleep 0.2; echo out; echo err >&2; exit 6", { launch: "detached" });
+  await using init = rig.init("sleep 1; echo out; echo err >&2; exit 6", { launch: "detached" });
   await init.create();
   const [out, err] = [collect(init.stdout), collect(init.stderr)];
   await init.start();
