@@ -157,23 +157,30 @@ export class ImageStore {
   async #buildDefault(signal: AbortSignal, onProgress: OnProgress): Promise<Image> {
     await this.#prepare();
     onProgress({ phase: "looking", doneBytes: 0, totalBytes: undefined });
-    const recipe = await readRecipe(signal);
     const home = this.#home("default");
     const built = await readManifest(home);
-    if (built?.digest === recipe.digest) return this.#image("default", built);
+    let recipe = await readRecipe(signal, built?.linked);
+    if (built?.digest === recipe.digest) {
+      const { linked } = recipe;
+      if (built.linked?.digest !== linked.digest) await writeManifest(home, { ...built, linked });
+      return this.#image("default", built);
+    }
+    // A library that is another one now may need others.
+    if (built?.linked?.digest === recipe.linked.digest) recipe = await readRecipe(signal);
+    const { digest, linked } = recipe;
     await using staging = await Staging.open(this.#directory);
     const root = await stageDefault(recipe, staging, { onProgress, signal });
     const packed = staging.file("packed");
     const sizeBytes = await this.#pack(root, packed, { onProgress, signal });
     await mkdir(home, { recursive: true });
-    await rename(packed, imageFile(home, recipe.digest));
-    const { digest } = recipe;
+    await rename(packed, imageFile(home, digest));
     const manifest: Manifest = {
       version: 1,
       digest,
       sizeBytes,
       createdAtMs: Date.now(),
       env: defaultEnv,
+      linked,
     };
     await writeManifest(home, manifest);
     if (built !== undefined) await rm(imageFile(home, built.digest), { force: true });

@@ -8,6 +8,7 @@ const manifestSchema = z.object({
   sizeBytes: z.number().int().positive(),
   createdAtMs: z.number(),
   env: z.record(z.string(), z.string()),
+  linked: z.object({ digest: z.string(), paths: z.array(z.string()).readonly() }).optional(),
 });
 
 /** What stands beside an EROFS file, as `image.json`. */

@@ -29,16 +29,26 @@ export interface Recipe {
   readonly totalBytes: number;
   /** Changes when a source does: a new node, a library that was upgraded, a program that came or went. */
   readonly digest: string;
+  readonly linked: LinkedLibraries;
+}
+
+/** Which shared libraries the programs of a recipe need, so that nobody has to ask the dynamic linker again. */
+export interface LinkedLibraries {
+  /** Changes when a program does, or where the linker finds libraries. */
+  readonly digest: string;
+  readonly paths: readonly string[];
 }
 
 const rootLinks = ["bin", "sbin", "lib", "lib64"];
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 const dataFiles = [certificates, "/etc/os-release"];
+/** Written anew whenever a library comes, goes or moves. */
+const linkerCache = "/etc/ld.so.cache";
 const dataDirectories = ["/usr/share/zoneinfo", "/usr/lib/locale/C.utf8", "/lib/terminfo"];
 const isUnneededData = (path: string): boolean => path === "posix" || path === "right";
 
-/** Finds on the host what the default image is made of. */
-export async function readRecipe(signal: AbortSignal): Promise<Recipe> {
+/** Finds on the host what the default image is made of; `known` are the libraries that were found before. */
+export async function readRecipe(signal: AbortSignal, known?: LinkedLibraries): Promise<Recipe> {
   const list = new EntryList();
   for (const name of rootLinks) list.link(`/${name}`, `usr/${name}`);
   await list.program("/usr/bin/node", await realpath(process.execPath));
@@ -58,7 +68,9 @@ export async function readRecipe(signal: AbortSignal): Promise<Recipe> {
   list.link("/usr/lib/ssl/cert.pem", certificates);
   for (const path of dataDirectories) await list.directory(path, isUnneededData);
   signal.throwIfAborted();
-  const libraries = await librariesOf(list.linkedFiles(), signal);
+  const linkedDigest = await list.digestWith(linkerCache);
+  const libraries =
+    known?.digest === linkedDigest ? known.paths : await librariesOf(list.linkedFiles(), signal);
   for (const path of libraries) await list.file(path, path);
   return {
     entries: list.entries(),
@@ -66,6 +78,7 @@ export async function readRecipe(signal: AbortSignal): Promise<Recipe> {
     libraryDirectories: [...new Set(libraries.map((path) => dirname(path)))],
     totalBytes: list.entries().reduce((sum, entry) => sum + ("size" in entry ? entry.size : 0), 0),
     digest: list.digest(),
+    linked: { digest: linkedDigest, paths: libraries },
   };
 }
 
@@ -123,6 +136,12 @@ class EntryList {
 
   entries(): RecipeEntry[] {
     return [...this.#entries.values()];
+  }
+
+  /** As {@link digest}, of a further file of the host too. */
+  async digestWith(path: string): Promise<string> {
+    const { mtimeMs, size } = (await stat(path).catch(() => undefined)) ?? {};
+    return createHash("sha256").update(`${this.digest()} ${mtimeMs} ${size}`).digest("hex");
   }
 
   digest(): string {

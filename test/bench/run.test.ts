@@ -6,7 +6,7 @@ import { poll } from "../../runtime/deadline.ts";
 import { tempDir, type TempDir } from "../support/temp-dir.ts";
 import { processesIn, resultsOf, runBench, startBench } from "./harness.ts";
 
-const short = ["--runs", "2", "--window", "200", "--json"];
+const short = ["--runs", "1", "--window", "200", "--json"];
 const hostFacts = ["cores", "cpu", "kernel", "load", "node", "platform", "runsc"];
 
 /** What a bench yields beside the result of its own name. */

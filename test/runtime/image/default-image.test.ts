@@ -84,6 +84,17 @@ test("the default image is built once and is left alone while the host does not 
   assert.equal(b.digest, image.digest);
 });
 
+test("what the dynamic linker has said of a default image is not asked again", async () => {
+  const { PATH } = process.env;
+  process.env["PATH"] = "/nowhere";
+  try {
+    const again = await sharedImages().ensureDefault();
+    assert.deepEqual([again.digest, again.createdAtMs], [image.digest, image.createdAtMs]);
+  } finally {
+    process.env["PATH"] = PATH;
+  }
+});
+
 test("concurrent callers share one build, which takes the place of a stale image", async () => {
   await using directory = await TestDirectory.make();
   const stale = "0".repeat(64);

@@ -134,7 +134,7 @@ test("what an earlier clock claimed and did not hand over is handed over once, w
 
 test("a call that could not be made stays claimed and is told, and the clock after it makes it", async () => {
   await using it = new Opened(async () => await Promise.reject(new Error("disk full")));
-  it.put({ name: "held", nextAtUs: nowUs() + 1_000 });
+  it.put({ name: "held", nextAtUs: nowUs() + 200_000 });
   it.clock.start();
   await poll("see the error", () => it.errors[0], { timeoutMs: 5_000 });
   assert.deepEqual(it.errors, ["held: disk full"]);
@@ -149,7 +149,7 @@ test("a call that could not be made stays claimed and is told, and the clock aft
 test("a stopped clock claims nothing, and disposing it waits for what it hands over", async () => {
   const gate = Promise.withResolvers<void>();
   await using it = new Opened(async () => await gate.promise);
-  it.put({ name: "open", nextAtUs: nowUs() + 1_000 });
+  it.put({ name: "open", nextAtUs: nowUs() + 200_000 });
   it.clock.start();
   await it.handedOver(1);
   it.clock.stop();
