@@ -2,14 +2,14 @@ import type { Image, ImageProgress } from "../schema/image.ts";
 import type { Problem } from "../schema/problem.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { linesOf } from "./lines.ts";
-import { Methods } from "./methods.ts";
+import { Methods, type Page, type PageAfter } from "./methods.ts";
 import { pathOf } from "./request.ts";
 
 /** What a client does with images. */
 export class ImageMethods extends Methods {
-  /** All images. */
-  async images(): Promise<Image[]> {
-    return (await this.connection.get<{ items: Image[] }>(pathOf("images"))).items;
+  /** A page of images by name. */
+  async images(query: PageAfter = {}): Promise<Page<Image>> {
+    return await this.connection.get(pathOf("images"), query);
   }
 
   /** One image. */

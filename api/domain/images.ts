@@ -7,6 +7,7 @@ import type { Image as StoredImage } from "../../runtime/image/image.ts";
 import type { ImageStore } from "../../runtime/image/image-store.ts";
 import type { Image, ImageProgress } from "../schema/image.ts";
 import { RunletError } from "./errors.ts";
+import { type Page, pageOf } from "./page.ts";
 
 export interface AddOptions {
   onProgress: (progress: ImageProgress) => void;
@@ -33,8 +34,16 @@ export class Images {
     this.#neededBy = options.neededBy;
   }
 
-  async list(): Promise<Image[]> {
-    return (await this.#store.list()).map(describe);
+  /** A page by name. */
+  async list({
+    limit,
+    after = "",
+  }: {
+    limit: number;
+    after?: string | undefined;
+  }): Promise<Page<Image>> {
+    const behind = (await this.#store.list()).filter(({ name }) => name > after);
+    return pageOf(behind, limit, { item: describe, cursor: ({ name }) => name });
   }
 
   async get(name: string): Promise<Image> {

@@ -1,7 +1,8 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { stream } from "hono/streaming";
 import type { Images } from "../domain/images.ts";
-import { image, imageLine, imageList, type ImageProgress } from "../schema/image.ts";
+import { pageLimit } from "../schema/common.ts";
+import { image, imageLine, imagePage, type ImageProgress } from "../schema/image.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 import { problemOf } from "./problem.ts";
@@ -15,8 +16,19 @@ const list = createRoute({
   path: "/",
   operationId: "listImages",
   tags: ["images"],
-  summary: "List images",
-  responses: { 200: jsonAnswer(imageList, "All images"), ...problemAnswers() },
+  summary: "List images by name",
+  request: {
+    query: z.object({
+      limit: pageLimit,
+      after: params.shape.name
+        .optional()
+        .openapi({ description: "Cursor: `next` of the page before" }),
+    }),
+  },
+  responses: {
+    200: jsonAnswer(imagePage, "A page of images"),
+    ...problemAnswers("invalid_argument"),
+  },
 });
 
 const get = createRoute({
@@ -69,7 +81,9 @@ const add = createRoute({
 /** `/v1/images`. */
 export function imageRoutes(images: Images): OpenAPIHono {
   return createRouter()
-    .openapi(list, async (context) => context.json({ items: await images.list() }, 200))
+    .openapi(list, async (context) => {
+      return context.json(await images.list(context.req.valid("query")), 200);
+    })
     .openapi(get, async (context) => {
       return context.json(await images.get(context.req.valid("param").name), 200);
     })

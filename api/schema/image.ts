@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { pageOf } from "./common.ts";
 import { problem } from "./problem.ts";
 
 const imageExample = {
@@ -21,9 +22,7 @@ export const image = z
   })
   .openapi("Image", { example: imageExample });
 
-export const imageList = z
-  .object({ items: z.array(image).openapi({ description: "All images" }) })
-  .openapi("ImageList", { example: { items: [imageExample] } });
+export const imagePage = pageOf(image).openapi("ImagePage", { example: { items: [imageExample] } });
 
 /** How far an upload has come. */
 const imageProgress = z.object({

@@ -155,3 +155,17 @@ test("a function that is deployed again after its deletion keeps nothing of the 
   const answer = await client.invoke("gone");
   assert.equal(Buffer.from(answer.body).toString(), "new\n");
 });
+
+test("images come in pages by name", async () => {
+  const { client } = server;
+  const names: string[] = [];
+  let behind: string | undefined;
+  do {
+    const { items, next } = await client.images({ limit: 1, after: behind });
+    assert.equal(items.length, 1);
+    names.push(...items.map(({ name }) => name));
+    behind = next;
+  } while (behind !== undefined);
+  assert.ok(names.includes("default") && names.includes("host"), names.join());
+  assert.deepEqual(names, names.toSorted());
+});

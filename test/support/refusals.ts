@@ -63,7 +63,7 @@ export async function stateOf({ client }: TestServer): Promise<unknown> {
   return {
     functions,
     invocations: invocations.items.map(({ id, status }) => ({ id, status })),
-    images: images.map(({ name }) => name),
+    images: images.items.map(({ name }) => name),
   };
 }
 

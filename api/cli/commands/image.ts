@@ -2,11 +2,13 @@ import { Command } from "commander";
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, resolve } from "node:path";
+import type { PageAfter } from "../../client/methods.ts";
 import type { Image } from "../../schema/image.ts";
 import { moment, size } from "../format.ts";
 import { tarOf } from "../input.ts";
 import { clientOf, exampleText, type ServerOptions, withServer } from "../options.ts";
-import { type Columns, printDone, printJson, printTable } from "../output.ts";
+import { type Columns, printDone } from "../output.ts";
+import { printPage, queryOf, withPageAfter } from "../page.ts";
 import { ProgressLine } from "../progress.ts";
 import { removalCommand } from "../single.ts";
 
@@ -22,12 +24,11 @@ export function imageCommand(): Command {
 }
 
 function listCommand(): Command {
-  return withServer(new Command("ls"), ["runlet image ls"])
+  return withPageAfter(withServer(new Command("ls"), ["runlet image ls"]))
     .description("list images (also without a subcommand)")
-    .action(async (options: ServerOptions) => {
-      const items = await clientOf(options).images();
-      if (options.json) printJson({ items });
-      else printTable(columns, items, "No images.");
+    .action(async (options: ServerOptions & PageAfter) => {
+      const page = await clientOf(options).images(queryOf(options));
+      printPage(page, options, { columns, none: "No images.", cursor: "--after" });
     });
 }
 

@@ -93,13 +93,13 @@ test("an image is uploaded with progress, listed and removed", async () => {
     assert.equal(added.name, image);
     assert.equal(phases[0], "received");
     assert.deepEqual(
-      (await client.images()).find((each) => each.name === image),
+      (await client.images()).items.find((each) => each.name === image),
       added,
     );
   } finally {
     await client.removeImage(image);
   }
-  assert.ok((await client.images()).every((each) => each.name !== image));
+  assert.ok((await client.images()).items.every((each) => each.name !== image));
 });
 
 const refused: { what: string; code: string; call: () => Promise<unknown> }[] = [

@@ -229,7 +229,10 @@ const story: Record<keyof Client, () => unknown> = {
     await client.addImage(image, chunksOf(tarOf([{ path: "a", content: "a" }])));
     await refused(client.addImage(image, chunksOf(Buffer.alloc(5000, "junk"))));
   },
-  images: async () => await client.images(),
+  images: async () => {
+    await client.images({ limit: 1, after: "a" });
+    await refused(client.images({ limit: 0 }));
+  },
   getImage: async () => await client.getImage(image),
   removeImage: async () => await client.removeImage(image),
   ...sandboxStory(client),
