@@ -1,5 +1,5 @@
 import Sqlite from "better-sqlite3";
-import { copyFile, lstat, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { copyFile, lstat, mkdir, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BuildStore } from "./builds.ts";
 import { CodeStore } from "./code-store.ts";
@@ -28,19 +28,26 @@ const firstKeyName = "admin.key";
 
 /**
  * Copies the record at one moment, the code that it refers to and the keys to `target`, which appears once it is
- * whole. A server may be at work meanwhile.
+ * whole and on the disk. A server may be at work meanwhile.
  * @throws Error if `target` is there already, or something of it cannot be read or written.
  */
 export async function backUp(from: BackedUp, target: string): Promise<BackupSummary> {
   await requireAbsent(target, "Choose another place for the backup");
   await requirePresent(join(from.dataDir, databaseName), "there is no record in it");
+  if (!(await isThere(from.secretKeyFile))) {
+    throw new Error(
+      `Cannot back up ${from.dataDir}: the key of its secrets is not at ${from.secretKeyFile}. Say where it is with RUNLET_SECRET_KEY_FILE`,
+    );
+  }
   await using staged = await stagedBeside(target);
   await copyRecord(join(from.dataDir, databaseName), join(staged.path, databaseName));
   // Code is on disk before the record refers to it, and stays while a server runs.
   const codeCount = await copyCode(staged.path, from.dataDir, staged.path);
   await copyPrivately(from.secretKeyFile, join(staged.path, secretKeyName));
   await copyPrivately(join(from.dataDir, firstKeyName), join(staged.path, firstKeyName));
+  await flush(staged.path);
   await rename(staged.path, target);
+  await flushOne(dirname(target));
   return { codeCount };
 }
 
@@ -66,8 +73,10 @@ export async function restore(backup: string, to: BackedUp): Promise<BackupSumma
     await copyPrivately(join(backup, secretKeyName), to.secretKeyFile);
   }
   await copyPrivately(join(backup, firstKeyName), join(to.dataDir, firstKeyName));
+  await flush(to.dataDir);
   // Last: where there is a record, all that it refers to is there.
   await rename(join(staged.path, databaseName), database);
+  await flushOne(to.dataDir);
   return { codeCount };
 }
 
@@ -109,6 +118,20 @@ function requireSound(path: string, backup: string): void {
 /** A file that is not there is left out. */
 async function copyPrivately(from: string, to: string): Promise<void> {
   if (await isThere(from)) await copyFile(from, to);
+}
+
+/** Has the disk hold a directory with all that is in it: what is renamed after that is whole, whatever happens. */
+async function flush(directory: string): Promise<void> {
+  const inside = await readdir(directory, { withFileTypes: true, recursive: true });
+  for (const entry of inside) {
+    if (entry.isFile() || entry.isDirectory()) await flushOne(join(entry.parentPath, entry.name));
+  }
+  await flushOne(directory);
+}
+
+async function flushOne(path: string): Promise<void> {
+  await using handle = await open(path);
+  await handle.sync();
 }
 
 /** A directory on the same disk, for its owner alone, which goes with what is left in it. */

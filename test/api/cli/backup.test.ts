@@ -74,6 +74,11 @@ test("a backup that is damaged or none, and a directory without a record, are re
   const backup = dir.file("backup");
   const none = await runlet(["backup", backup, "--data-dir", dataDir]);
   assert.match(none.stderr, /Cannot read .*data: there is no record in it/);
+  const keyless = dir.file("keyless");
+  await mkdir(keyless);
+  openDatabase(join(keyless, "runlet.db"))[Symbol.dispose]();
+  const locked = await runlet(["backup", backup, "--data-dir", keyless]);
+  assert.match(locked.stderr, /the key of its secrets is not at .*keyless\/secret\.key\./);
   await mkdir(backup);
   const empty = await runlet(["restore", backup, "--data-dir", dataDir]);
   assert.match(empty.stderr, /Cannot read .*backup: it is no backup/);
