@@ -53,6 +53,7 @@ test("where the clock is set an hour ahead and back, all is due by what it shows
   await failedOnce(client, failing.eventId);
   const across = client.invoke("nap", { event: '{"ms":2500}' });
   const { id } = await runningInvocation(client, "nap");
+  const lasting = await client.createSandbox({ timeoutMs: 600_000 });
   await setClock(hourMs);
 
   assert.match((await problemOf(holder.invoke("nap"))).detail, /has expired/);
@@ -62,6 +63,7 @@ test("where the clock is set an hour ahead and back, all is due by what it shows
     timeoutMs,
   });
   assert.equal((await across).status, 200);
+  assert.equal((await client.getSandbox(lasting.id)).state, "running");
   const record = await client.invocation(id);
   const { queuedAtUs, startedAtUs = 0, finishedAtUs = 0 } = record;
   const [queued, started, finished] = [queuedAtUs, startedAtUs, finishedAtUs];
@@ -75,6 +77,7 @@ test("where the clock is set an hour ahead and back, all is due by what it shows
   await failedOnce(client, again.eventId);
   const backwards = client.invoke("nap", { event: '{"ms":2500}' });
   const ahead = await runningInvocation(client, "nap");
+  const brief = await client.createSandbox({ timeoutMs: 2_000 });
   await setClock(0);
   await backwards;
   const { startedAtUs: began = 0, finishedAtUs: ended = 0 } = await client.invocation(ahead.id);
@@ -84,6 +87,9 @@ test("where the clock is set an hour ahead and back, all is due by what it shows
   const waiting = await client.event(again.eventId);
   assert.ok(dueInMs(waiting.nextAtUs) <= 0.7 * hourMs, "the event waits for its backoff");
   await client.invoke("nap", { event: '{"ms":0}' });
+  const over = async (): Promise<true | undefined> =>
+    (await client.getSandbox(brief.id)).state === "ended" ? true : undefined;
+  await poll("see the sandbox end", over, { timeoutMs });
 });
 
 function dueInMs(atUs = 0): number {

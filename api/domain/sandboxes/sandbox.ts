@@ -46,6 +46,8 @@ export class Sandbox {
   readonly #ended = Promise.withResolvers<void>();
   #row: SandboxRow;
   #spec: SandboxSpec;
+  /** When its timeout is over, by the clock that nobody sets. */
+  #dueAtMs: number;
   #timer: NodeJS.Timeout | undefined;
   #endReason: SandboxEndReason | undefined;
   #settling: Promise<void> | undefined;
@@ -53,6 +55,7 @@ export class Sandbox {
   constructor({ row, spec, agent, store, onEnd, onError, closed }: SandboxOptions) {
     this.#row = row;
     this.#spec = spec;
+    this.#dueAtMs = dueAtMsOf(row);
     this.#agent = agent;
     this.#store = store;
     this.#onEnd = onEnd;
@@ -256,6 +259,7 @@ export class Sandbox {
     const row = { ...this.#row, ...change };
     this.#store.change(row, type, nowUs());
     this.#row = row;
+    if (change.expiresAtUs !== undefined) this.#dueAtMs = dueAtMsOf(row);
   }
 
   #requireOpen(): void {
@@ -272,7 +276,7 @@ export class Sandbox {
   #arm(): void {
     clearTimeout(this.#timer);
     if (this.#row.state !== "running") return;
-    const leftMs = Math.max(0, this.#row.expiresAtUs - nowUs()) / 1000;
+    const leftMs = Math.max(0, this.#dueAtMs - performance.now());
     const { idleTimeoutMs } = this.#spec;
     const idleLeftMs =
       idleTimeoutMs === undefined ? Infinity : Math.max(0, idleTimeoutMs - this.activity.idleMs);
@@ -304,4 +308,8 @@ export class Sandbox {
     this.#samples.push(this.#measure());
     if (this.#samples.length > maxSamples) this.#samples.shift();
   }
+}
+
+function dueAtMsOf({ expiresAtUs }: SandboxRow): number {
+  return performance.now() + (expiresAtUs - nowUs()) / 1000;
 }
