@@ -238,7 +238,9 @@ export const ownFailures: ReadonlySet<string> = new Set<ErrorCode>([
 
 /** The text of an error for the log: where it happened, too, of what nobody expected. */
 export function logText(error: unknown): string {
-  return error instanceof RunletError || !(error instanceof Error)
+  const { code, cause } = error instanceof RunletError ? error : {};
+  const bug = code === "internal" ? cause : error;
+  return bug instanceof RunletError || !(bug instanceof Error)
     ? messageOf(error)
-    : (error.stack ?? error.message);
+    : (bug.stack ?? bug.message);
 }
