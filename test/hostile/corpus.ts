@@ -79,7 +79,7 @@ export const programs: readonly Program[] = [
       // The last is the one by which they are listed.
       descriptors: ["0", "1", "2", "3"],
       mounts: ["/", "/dev", "/dev/pts", "/proc", "/sys", "/tmp", "/var/task"],
-      environment: ["HOME", "LANG", "OLDPWD", "PATH", "PWD", "TMPDIR", "USER"],
+      environment: ["HOME", "LANG", "OLDPWD", "PATH", "PWD", "TMPDIR", "TRACEPARENT", "USER"],
       "command lines": "python3",
     },
   },
