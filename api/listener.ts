@@ -1,11 +1,12 @@
 import { once } from "node:events";
-import type { IncomingMessage, Server } from "node:http";
+import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
-import { getRequestListener, type HttpBindings, serve } from "@hono/node-server";
+import { getRequestListener, type HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import { messageOf, RunletError } from "../runtime/errors.ts";
 import type { Config } from "./config.ts";
+import type { Shed } from "./load-shedder.ts";
 import { UpgradeResponse, wantsUpgrade } from "./routes/upgrade.ts";
 
 /** A socket that is listened on. */
@@ -23,10 +24,11 @@ const requestTimeoutMs = 900_000;
 const headersTimeoutMs = 5_000;
 const lookAtConnectionsMs = 1_000;
 
-/** Listens. @throws `unavailable` where the place is taken or cannot be had. */
+/** Listens; what is shed never gets to the app. @throws `unavailable` where the place is taken or cannot be had. */
 export async function listen(
   app: OpenAPIHono,
   config: Pick<Config, "host" | "port" | "maxConnections">,
+  shed: Shed,
 ): Promise<Listener> {
   const answer = async (request: Request, env: HttpBindings): Promise<Response> => {
     const response = await app.fetch(request, env);
@@ -35,20 +37,20 @@ export async function listen(
     const isAnswered = env.outgoing.headersSent || env.outgoing.socket === null;
     return isAnswered ? RESPONSE_ALREADY_SENT : response;
   };
-  const server = serve({
-    fetch: answer as typeof app.fetch,
-    hostname: config.host,
-    port: config.port,
-    serverOptions: {
-      requestTimeout: requestTimeoutMs,
-      headersTimeout: headersTimeoutMs,
-      connectionsCheckingInterval: lookAtConnectionsMs,
-      shouldUpgradeCallback: wantsUpgrade,
-    },
-  }) as Server;
+  const serve = getRequestListener(answer as typeof app.fetch);
+  const options = {
+    requestTimeout: requestTimeoutMs,
+    headersTimeout: headersTimeoutMs,
+    connectionsCheckingInterval: lookAtConnectionsMs,
+    shouldUpgradeCallback: wantsUpgrade,
+  };
+  const server = createServer(options, (request, response) => {
+    if (!shed(request, response)) void serve(request, response);
+  });
   server.maxConnections = config.maxConnections;
-  const upgraded = serveUpgrades(server, getRequestListener(answer as typeof app.fetch));
+  const upgraded = serveUpgrades(server, serve);
   try {
+    server.listen(config.port, config.host);
     await once(server, "listening");
   } catch (cause) {
     const where = `${config.host}:${config.port}`;

@@ -15,6 +15,7 @@ import type { Invocations } from "./domain/invocations.ts";
 import { asFailure } from "./domain/outcome.ts";
 import { ensureFirstKey } from "./first-key.ts";
 import { listen } from "./listener.ts";
+import { createLoadShedder } from "./load-shedder.ts";
 import { createLog, logFailure } from "./log.ts";
 import { createMetrics } from "./metrics.ts";
 import { openRecords } from "./records.ts";
@@ -90,6 +91,7 @@ export async function startServer(
   const gate = new Gate({ keys: services.keys, isOpen, app: () => app });
   let isClosing = false;
   const readiness = { ready: false, reason: "starting" } as { ready: boolean; reason?: string };
+  const watch = watchRequests({ log, tracing });
   const app = createApp({
     ...services,
     gate,
@@ -97,7 +99,7 @@ export async function startServer(
     isClosing: () => isClosing,
     metrics: metrics.registry,
     onThrottled: metrics.onThrottled,
-    watch: watchRequests({ log, tracing }),
+    watch,
     log,
     maxEventBytes: config.maxEventBytes,
     maxStreamedRequestBytes: config.maxStreamedRequestBytes,
@@ -105,7 +107,9 @@ export async function startServer(
     url: () => listener.url,
   });
 
-  const listener = await listen(app, config);
+  const shed = createLoadShedder({ ...services, gate, onThrottled: metrics.onThrottled });
+  // Each request is followed to its end where somebody wants to know of it.
+  const listener = await listen(app, config, watch === undefined ? shed : () => false);
   stack.defer(async () => {
     readiness.ready = false;
     readiness.reason = "shutting down";

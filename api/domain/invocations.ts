@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Timeline } from "../../runtime/clock.ts";
 import { untilAborted } from "../../runtime/deadline.ts";
 import type { OutputListener } from "../../runtime/container/stdio/capture.ts";
-import type { Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
+import type { Account, Permit, Scheduler } from "../../runtime/pool/scheduler.ts";
 import type { RecordWriter } from "../../store/batch.ts";
 import {
   blankInvocation,
@@ -58,13 +58,17 @@ export interface Finished<T extends Outcome = Outcome> {
   readonly outcome: T | Outcome;
 }
 
-/** On what terms an invocation waits for room. */
-export interface Admission<T extends Outcome> {
-  readonly signal: AbortSignal;
+/** What bounds the invocations of one function. */
+export interface Bounds {
   /** The function's own bound, where it has one. */
   readonly gate?: Scheduler | undefined;
   /** How many of the function may wait; the machine's bounds hold beside it. */
   readonly queueLimit?: number | undefined;
+}
+
+/** On what terms an invocation waits for room. */
+export interface Admission<T extends Outcome> extends Bounds {
+  readonly signal: AbortSignal;
   /** Whether nobody waits for it: then it lets those go first that somebody waits for. */
   readonly isBackground?: boolean;
   readonly onRecord?: OnRecord<T> | undefined;
@@ -117,7 +121,7 @@ export class Invocations {
     const timeline = new Timeline();
     using passed = new DisposableStack();
     if (gate !== undefined) passed.use(await gate.acquire(signal, { key: "", isBackground }));
-    const account = { key: facts.functionName ?? "", queueLimit, isBackground };
+    const account = accountOf(facts.functionName, { queueLimit, isBackground });
     passed.use(await this.#options.scheduler.acquire(signal, account));
     const id = newInvocationId();
     const cancel = new AbortController();
@@ -137,6 +141,14 @@ export class Invocations {
       this.#live.delete(id);
       this.#options.feed.end(row, status);
     }
+  }
+
+  /** Why {@link run} would refuse a function's invocation at once, if it would. */
+  refusalOf(functionName: string, { gate, queueLimit }: Bounds): RunletError | undefined {
+    return (
+      gate?.refusalOf() ??
+      this.#options.scheduler.refusalOf(accountOf(functionName, { queueLimit }))
+    );
   }
 
   /** A page, newest first. */
@@ -352,6 +364,10 @@ export class Invocations {
       .finally(() => this.#afterwork.delete(tracked));
     this.#afterwork.add(tracked);
   }
+}
+
+function accountOf(functionName: string | null | undefined, terms: Omit<Account, "key">): Account {
+  return { key: functionName ?? "", ...terms };
 }
 
 function aboutOf({ id, functionName, traceId }: NewInvocation): FailureAbout {

@@ -9,6 +9,7 @@ import type { AnswerStream } from "./answer-stream.ts";
 import type { BodyStream } from "./body-stream.ts";
 import { eventType } from "./event.ts";
 import type { Concurrency } from "./concurrency.ts";
+import type { RunletError } from "./errors.ts";
 import type { Functions } from "./functions.ts";
 import type { Gates } from "./gates.ts";
 import {
@@ -19,7 +20,7 @@ import {
   runHandler,
   versionKey,
 } from "./handler-run.ts";
-import type { Finished, Invocations, OnRecord, RunContext } from "./invocations.ts";
+import type { Bounds, Finished, Invocations, OnRecord, RunContext } from "./invocations.ts";
 import { LogTail } from "./log-tail.ts";
 import { asFailure, invocationError } from "./outcome.ts";
 import { poolClassOf } from "./pool-class.ts";
@@ -199,9 +200,7 @@ export class Invoker {
       },
       {
         signal: request.signal,
-        gate: this.#options.gates.of(version.name),
-        // As for the gate, whichever version is called.
-        queueLimit: this.#options.functions.find(version.name).config.queueLimit,
+        ...this.#boundsOf(version.name),
         isBackground: request.attempt !== undefined,
         onRecord: request.onRecord,
       },
@@ -225,6 +224,22 @@ export class Invoker {
     const gate = this.#options.gates.of(name);
     if (gate === undefined) return true;
     return gate.hasRoom || (isPatient && gate.waitingInBackground === 0);
+  }
+
+  /**
+   * Why an invocation of a function would be refused at once for want of room, if it would.
+   * @throws `not_found`; `resource_exhausted` for a function that is stopped.
+   */
+  refusalOf(name: string): RunletError | undefined {
+    const { concurrency, invocations } = this.#options;
+    concurrency.requireRunning(name);
+    return invocations.refusalOf(name, this.#boundsOf(name));
+  }
+
+  /** Whichever version is called, the latest one says it. */
+  #boundsOf(name: string): Bounds {
+    const { functions, gates } = this.#options;
+    return { gate: gates.of(name), queueLimit: functions.find(name).config.queueLimit };
   }
 
   #requireAdmission(name: string, caller = ""): void {

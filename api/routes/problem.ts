@@ -211,18 +211,23 @@ function headersOf(error: unknown): Record<string, string> {
 }
 
 function respond(context: Context, body: Problem, facts: Record<string, string> = {}): Response {
-  const headers = new Headers({
-    ...facts,
+  const headers = { ...headersOfProblem(body, requestIdOf(context)), ...facts };
+  return context.newResponse(JSON.stringify(body), body.status as 400, headers);
+}
+
+/** What goes before a problem document. */
+export function headersOfProblem(
+  { status, invocationId }: Problem,
+  requestId: string,
+): Record<string, string> {
+  return {
     "content-type": "application/problem+json",
-    "runlet-request-id": requestIdOf(context),
-  });
-  if (body.invocationId !== undefined) headers.set("runlet-invocation-id", body.invocationId);
-  if (body.status === 429 && !headers.has("retry-after")) {
-    headers.set("retry-after", String(retryAfterSeconds));
-  }
-  // What is left of the body is not read, so the connection serves nobody after this.
-  if (body.status === 413) headers.set("connection", "close");
-  return context.newResponse(JSON.stringify(body), body.status as 400, Object.fromEntries(headers));
+    "runlet-request-id": requestId,
+    ...(invocationId !== undefined && { "runlet-invocation-id": invocationId }),
+    ...(status === 429 && { "retry-after": String(retryAfterSeconds) }),
+    // What is left of the body is not read, so the connection serves nobody after this.
+    ...(status === 413 && { connection: "close" }),
+  };
 }
 
 /** Answers what failed; `told` is what its caller may know of it, where that is less. */

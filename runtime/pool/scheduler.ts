@@ -78,7 +78,7 @@ export class Scheduler {
 
   /** Whether a permit could be had without a wait, where none is reserved. */
   get hasRoom(): boolean {
-    return this.#running < this.#options.concurrency && this.#common.hasRoom(false);
+    return this.#hasSlot(this.#common, false);
   }
 
   /** Changes how many may run and wait; what runs and who waits already are counted as they are. */
@@ -116,13 +116,12 @@ export class Scheduler {
    */
   async acquire(signal?: AbortSignal, account = nobody): Promise<Permit> {
     signal?.throwIfAborted();
-    const { concurrency, queueTimeoutMs } = this.#options;
+    const { queueTimeoutMs } = this.#options;
     const { key, isBackground = false } = account;
     const lane = this.#laneOf(key);
-    if (this.#running < concurrency && lane.hasRoom(isBackground)) {
-      return this.#grant(lane, isBackground);
-    }
-    this.#requirePlace(lane, account);
+    if (this.#hasSlot(lane, isBackground)) return this.#grant(lane, isBackground);
+    const refusal = this.#refusalIn(lane, account);
+    if (refusal !== undefined) throw refusal;
     const permit = Promise.withResolvers<Permit>();
     // No composed signal: it costs more than all the rest of a short wait.
     const settle = (): void => {
@@ -153,6 +152,13 @@ export class Scheduler {
     return await permit.promise;
   }
 
+  /** Why {@link acquire} would be refused at once, if it would. */
+  refusalOf(account = nobody): RunletError | undefined {
+    const lane = this.#laneOf(account.key);
+    const { isBackground = false } = account;
+    return this.#hasSlot(lane, isBackground) ? undefined : this.#refusalIn(lane, account);
+  }
+
   /** Resolves once nothing runs and nothing waits. */
   async idle(): Promise<void> {
     if (this.#isIdle) return;
@@ -163,6 +169,10 @@ export class Scheduler {
 
   get #isIdle(): boolean {
     return this.#running === 0 && this.waiting === 0;
+  }
+
+  #hasSlot(lane: Lane<Waiting>, isBackground: boolean): boolean {
+    return this.#running < this.#options.concurrency && lane.hasRoom(isBackground);
   }
 
   #laneOf(key: string): Lane<Waiting> {
@@ -178,19 +188,19 @@ export class Scheduler {
     this.#common.backgroundLimit = Math.max(1, left - keptForCallers);
   }
 
-  #requirePlace(lane: Lane<Waiting>, account: Account): void {
-    if (lane.limit === 0) throw stopped();
-    if (account.isBackground) return;
+  /** Why there is no place to wait in, if there is none. */
+  #refusalIn(lane: Lane<Waiting>, account: Account): RunletError | undefined {
+    if (lane.limit === 0) return stopped();
+    if (account.isBackground) return undefined;
     const { queueLimit, shareOfPlaces = 1 } = this.#options;
     const share = Math.min(account.queueLimit ?? Infinity, Math.ceil(queueLimit * shareOfPlaces));
     if (lane.callersOf(account.key) >= share) {
-      throw refused(`${share} invocations are waiting already`);
+      return refused(`${share} invocations are waiting already`);
     }
     let waiting = this.#common.callers;
     for (const { callers } of this.#reserved.values()) waiting += callers;
-    if (waiting >= queueLimit) {
-      throw refused(`${queueLimit} invocations of all functions are waiting already`);
-    }
+    if (waiting < queueLimit) return undefined;
+    return refused(`${queueLimit} invocations of all functions are waiting already`);
   }
 
   #grant(lane: Lane<Waiting>, isBackground: boolean): Permit {

@@ -60,14 +60,18 @@ test("one key takes no more than half of the places, and no more than its own bo
   const wait = async (key: string, queueLimit?: number): Promise<void> => {
     using _permit = await scheduler.acquire(caller.signal, { key, queueLimit });
   };
+  const isRefused = async (fact: RegExp, key: string, queueLimit?: number): Promise<void> => {
+    // It can be told before anybody asks, too.
+    assert.match(scheduler.refusalOf({ key, queueLimit })?.message ?? "", fact);
+    await assert.rejects(wait(key, queueLimit), { code: "resource_exhausted", message: fact });
+  };
   const waiting = [wait("a"), wait("a"), wait("b", 1)];
   const full = /^Cannot run now: \d invocations are waiting already/;
-  await assert.rejects(wait("a"), { code: "resource_exhausted", message: full });
-  await assert.rejects(wait("b", 1), { code: "resource_exhausted", message: full });
+  await isRefused(full, "a");
+  await isRefused(full, "b", 1);
+  assert.equal(scheduler.refusalOf({ key: "c" }), undefined);
   waiting.push(wait("c"));
-  await assert.rejects(wait("d"), {
-    message: /4 invocations of all functions are waiting already/,
-  });
+  await isRefused(/4 invocations of all functions are waiting already/, "d");
   first[Symbol.dispose]();
   await Promise.all(waiting);
 });
