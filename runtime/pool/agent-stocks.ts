@@ -1,9 +1,10 @@
 import { mkdir } from "node:fs/promises";
-import { RunletError } from "../errors.ts";
+import { isRunletError, RunletError } from "../errors.ts";
 import { Agent } from "../guest/agent/agent.ts";
 import type { Image } from "../image/image.ts";
 import type { Machine } from "../machine.ts";
 import type { Network } from "../network/network.ts";
+import { guestUser } from "../oci/spec.ts";
 import type { Starts } from "./starts.ts";
 import { Stock, type StockState, type Taken } from "./stock.ts";
 
@@ -116,12 +117,23 @@ export class AgentStocks implements AsyncDisposable {
         bounds: () => ({ floor, ceiling }),
         maxAgeMs,
         start: async () => await Agent.start(machine, { image, tmpBytes, overlayDirectory }),
-        prepare: async (agent) => await agent.ready(AbortSignal.timeout(readyTimeoutMs)),
+        prepare: async (agent) => await setUp(agent, AbortSignal.timeout(readyTimeoutMs)),
         discard: (agent) => this.discard(agent),
       });
       this.#stocks.set(key, stock);
     }
     return stock;
+  }
+}
+
+/** Has an agent do what most are asked first, which takes half as long the next time. */
+async function setUp(agent: Agent, signal: AbortSignal): Promise<void> {
+  await agent.ready(signal);
+  try {
+    await agent.configure({ env: {}, user: guestUser.name }, signal);
+  } catch (error) {
+    // An image may have no such account, and serve others.
+    if (!isRunletError(error, "invalid_argument")) throw error;
   }
 }
 

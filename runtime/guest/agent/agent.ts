@@ -61,6 +61,7 @@ export interface SpawnOptions {
 }
 
 const configured = z.object({ user: z.string(), home: z.string(), cwd: z.string() });
+type Configured = z.infer<typeof configured>;
 const disk = z.object({ totalBytes: z.number(), freeBytes: z.number() });
 const processList = z.object({
   processes: z.array(
@@ -92,6 +93,8 @@ export class Agent implements AsyncDisposable {
   readonly #network: Network | undefined;
   /** One at a time. */
   readonly #saves = new PQueue({ concurrency: 1 });
+  /** What it was set up for last. */
+  #setUp: { user: string; cwd: string | undefined; answer: Configured } | undefined;
   /** Whether it is to be frozen once it is saved. */
   #isToFreeze = false;
 
@@ -230,12 +233,22 @@ export class Agent implements AsyncDisposable {
     this.init.limit({ memoryBytes, cpus, pids });
   }
 
-  /** Sets what is done with what; makes the user's home and the working directory where they are missing. */
-  async configure(
-    settings: AgentSettings,
-    signal?: AbortSignal,
-  ): Promise<z.infer<typeof configured>> {
-    return configured.parse(await this.#ask("set up the sandbox", "configure", settings, signal));
+  /**
+   * Sets what is done with what; makes the user's home and the working directory where they are missing. Where only
+   * the environment changes, the answer is known, and what is asked next comes behind it: that is not waited for.
+   */
+  async configure(settings: AgentSettings, signal?: AbortSignal): Promise<Configured> {
+    const { user, cwd } = settings;
+    const asked = this.#ask("set up the sandbox", "configure", settings, signal);
+    const known = this.#setUp;
+    if (known?.user === user && known.cwd === cwd && this.isAlive) {
+      // What it could fail of is the end of the sandbox, which all that comes next is told.
+      asked.catch(() => undefined);
+      return known.answer;
+    }
+    const answer = configured.parse(await asked);
+    this.#setUp = { user, cwd, answer };
+    return answer;
   }
 
   /** Starts a process; it goes on when nobody looks any more. */
