@@ -48,7 +48,7 @@ export async function metricOf({ url }: ChildServer, name: string): Promise<numb
 }
 
 function isWithin(counts: Counts, atMost: Counts): true | undefined {
-  const all = Object.keys(atMost) as (keyof Counts)[];
+  const all = Object.keys(counts) as (keyof Counts)[];
   return all.every((each) => counts[each] <= atMost[each]) || undefined;
 }
 
