@@ -22,7 +22,11 @@ test("each end of an event is told once to a function and at least once to a URL
     tries.set(id, (tries.get(id) ?? 0) + 1);
     return { status: count % 2 === 0 && tries.get(id) === 1 ? 500 : 200 };
   });
-  const env = { RUNLET_MAX_CONCURRENCY: "8", RUNLET_ALLOW_PRIVATE_CALLBACKS: "true" };
+  const env = {
+    RUNLET_MAX_CONCURRENCY: "4",
+    RUNLET_POOL_MAX: "8",
+    RUNLET_ALLOW_PRIVATE_CALLBACKS: "true",
+  };
   const options = { directory: dir.path, env };
   const ids: string[] = [];
   for (let life = 0; life < 3; life++) {

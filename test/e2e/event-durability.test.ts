@@ -15,7 +15,8 @@ const source = `export const handler = async ({ ms }) => {
 
 test("100 accepted events all succeed though the server is killed three times in mid-work", async () => {
   await using dir = await tempDir();
-  const options = { directory: dir.path, env: { RUNLET_MAX_CONCURRENCY: "8" } };
+  const env = { RUNLET_MAX_CONCURRENCY: "4", RUNLET_POOL_MAX: "4" };
+  const options = { directory: dir.path, env };
   const ids: string[] = [];
   for (let life = 0; life < 3; life++) {
     await using server = await startChildServer(options);
@@ -87,7 +88,7 @@ test("an event that runs when the server is told to end is tried again, and that
 
 async function queue(client: Client): Promise<string[]> {
   const accepted = Array.from({ length: eventCount }, async (_, index) => {
-    const event = JSON.stringify({ ms: 50 + ((index * 37) % 251) });
+    const event = JSON.stringify({ ms: 20 + ((index * 37) % 101) });
     return (await client.invokeAsync("nap", { event })).eventId;
   });
   return await Promise.all(accepted);
