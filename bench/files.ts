@@ -8,7 +8,11 @@ import { medianAtLeast, medianAtMost } from "./harness/verdicts.ts";
 import type { PeerName } from "./peers/names.ts";
 import { elapsedMs, type Isolator } from "./peers/peer.ts";
 
-const largeBytes = 100 * 1024 * 1024;
+const mebibyte = 1024 * 1024;
+const largeBytes = 100 * mebibyte;
+/** What fewer than `fullRuns` send, to see that all works. */
+const shortBytes = 4 * mebibyte;
+const fullRuns = 20;
 /** Unmeasured rounds for each one that is measured: so many it takes until V8 has compiled what runs. */
 const heatFactor = 8;
 const pieceBytes = 256 * 1024;
@@ -22,16 +26,17 @@ export const files: Bench = {
     "files of a sandbox: write and read of 1 KB, and 100 MB up and down (files-up, files-down)",
   peers: ["docker-runsc", "docker-runc", "podman"],
   defaultRuns: 200,
-  counts: "small files; a twentieth as many large ones",
+  counts: `small files, and a twentieth as many large ones; fewer than ${fullRuns} are of ${shortBytes / mebibyte} MiB`,
   run: async (context) => {
     const { runs, progress } = context;
+    const sizeBytes = runs < fullRuns ? shortBytes : largeBytes;
     const { client } = await startServer(context);
     const { id } = await client.createSandbox();
     progress("heat");
     for (let left = runs * heatFactor; left > 0; left--) await timeSmall(client, id);
     const opened = await context.peers.isolators();
     const small = await hostFile(context, "small", 1024);
-    const large = await hostFile(context, "large", largeBytes);
+    const large = await hostFile(context, "large", sizeBytes);
     const times = await alternate(
       [
         { name: "runlet", samples: runs, sample: async () => await timeSmall(client, id) },
@@ -45,15 +50,19 @@ export const files: Bench = {
     const samples = Math.ceil(runs / 20);
     const up = await alternate(
       [
-        { name: "runlet", samples, sample: async () => await rateUp(client, id) },
-        ...copying(opened, samples, async (copy) => rateOf(elapsedMs((await copy(large)).up))),
+        { name: "runlet", samples, sample: async () => await rateUp(client, id, sizeBytes) },
+        ...copying(opened, samples, async (copy) =>
+          rateOf(sizeBytes, elapsedMs((await copy(large)).up)),
+        ),
       ],
       context,
     );
     const down = await alternate(
       [
-        { name: "runlet", samples, sample: async () => await rateDown(client, id) },
-        ...copying(opened, samples, async (copy) => rateOf(elapsedMs((await copy(large)).down))),
+        { name: "runlet", samples, sample: async () => await rateDown(client, id, sizeBytes) },
+        ...copying(opened, samples, async (copy) =>
+          rateOf(sizeBytes, elapsedMs((await copy(large)).down)),
+        ),
       ],
       context,
     );
@@ -111,24 +120,24 @@ async function timeSmall(client: Client, id: string): Promise<number> {
 
 const small1k = Buffer.alloc(1024, "runlet");
 
-async function rateUp(client: Client, id: string): Promise<number> {
+async function rateUp(client: Client, id: string, sizeBytes: number): Promise<number> {
   const start = performance.now();
-  await client.writeFile(id, "large", pieces());
-  return rateOf(performance.now() - start);
+  await client.writeFile(id, "large", pieces(sizeBytes));
+  return rateOf(sizeBytes, performance.now() - start);
 }
 
-async function rateDown(client: Client, id: string): Promise<number> {
+async function rateDown(client: Client, id: string, sizeBytes: number): Promise<number> {
   const start = performance.now();
   for await (const _ of await client.readFile(id, "large"));
-  return rateOf(performance.now() - start);
+  return rateOf(sizeBytes, performance.now() - start);
 }
 
-async function* pieces(): AsyncGenerator<Uint8Array> {
+async function* pieces(sizeBytes: number): AsyncGenerator<Uint8Array> {
   const piece = Buffer.alloc(pieceBytes, "runlet");
-  for (let sent = 0; sent < largeBytes; sent += pieceBytes) yield piece;
+  for (let sent = 0; sent < sizeBytes; sent += pieceBytes) yield piece;
 }
 
 /** Megabytes a second. */
-function rateOf(elapsed: number): number {
-  return largeBytes / 1e6 / (elapsed / 1000);
+function rateOf(sizeBytes: number, elapsed: number): number {
+  return sizeBytes / 1e6 / (elapsed / 1000);
 }

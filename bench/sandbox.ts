@@ -8,9 +8,9 @@ import { medianAtMost, timesVariantAtMost } from "./harness/verdicts.ts";
 import { isolators } from "./peers/names.ts";
 import type { Isolator, Timed } from "./peers/peer.ts";
 
-const atOnce = 20;
-/** More than are in stock: each is to be opened all the same. */
-const crowd = 50;
+/** So many at once, and more than are in stock: each is to be opened all the same. */
+const most = { atOnce: 20, crowd: 50 };
+const fullRuns = 10;
 const heatFactor = 4;
 const memoryBytes = 128 * 1024 * 1024;
 const program = { args: ["/bin/true"] };
@@ -21,9 +21,11 @@ export const sandbox: Bench = {
   summary: "a sandbox: open (sandbox), 20 and 50 at once, run a program, pause and wake",
   peers: isolators,
   defaultRuns: 50,
-  counts: "samples of each kind",
+  counts: `samples of each kind; fewer than ${fullRuns} open fewer at once`,
   run: async (context) => {
     const { runs } = context;
+    const share = Math.min(1, runs / fullRuns);
+    const [atOnce, crowd] = [Math.ceil(most.atOnce * share), Math.ceil(most.crowd * share)];
     const server = await startServer(context, {
       RUNLET_SANDBOX_STOCK: String(atOnce),
       RUNLET_MAX_SANDBOXES: "200",
@@ -58,7 +60,7 @@ export const sandbox: Bench = {
           settle,
           sample: async () => await timeMany(client, crowd),
         },
-        ...timedPeers(opened, (isolator) => async () => await together(isolator), {
+        ...timedPeers(opened, (isolator) => async () => await together(isolator, atOnce), {
           runs: Math.ceil(runs / 25),
           variant: String(atOnce),
         }),
@@ -118,7 +120,7 @@ async function timeMany(client: Client, count: number): Promise<number> {
 }
 
 /** As many containers of a peer, until the last of them has ended. */
-async function together(isolator: Isolator): Promise<Timed> {
+async function together(isolator: Isolator, atOnce: number): Promise<Timed> {
   const startedAtMs = performance.now();
   const each = Array.from({ length: atOnce }, async () => await isolator.program());
   const all = await Promise.all(each);
