@@ -59,5 +59,6 @@ export function testEnvironment(directory: string): Record<string, string> {
 }
 
 function testConfig(directory: string): Config {
-  return loadConfig(testEnvironment(directory));
+  // What a test leaves running is not waited for at its end.
+  return loadConfig({ ...testEnvironment(directory), RUNLET_SHUTDOWN_TIMEOUT_MS: "500" });
 }
