@@ -97,6 +97,10 @@ const follow = createRoute({
   operationId: "followCommand",
   tags,
   summary: "Follow a command: the last megabyte that it wrote, then what it goes on to write",
+  description:
+    "What is kept is in the sandbox: the last 1,048,576 bytes that a command wrote, of those that run and of the " +
+    "last 64 that have ended. What is missing before that is told as `dropped`; the output of one that ended " +
+    "earlier, or whose sandbox has ended, is answered with 404.",
   request: { params: commandParams },
   responses: {
     200: followed,

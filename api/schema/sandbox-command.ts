@@ -197,9 +197,12 @@ export const signalRequest = z
   .object({
     signal: z
       .string()
-      .regex(/^(?:SIG)?[A-Z][A-Z0-9+]{1,9}$/, { error: "expected the name of a signal" })
+      .regex(/^(?:SIG)?[A-Z][A-Z0-9]{1,7}(?:[+-]\d{1,2})?$/, {
+        error: "expected the name of a signal, such as SIGTERM, USR1 or SIGRTMIN+3",
+      })
       .openapi({
-        description: "Goes to the command and to all of its session",
+        description:
+          "Goes to the command and to all of its session; any that Linux has, with SIG or without, real-time ones as SIGRTMIN, SIGRTMIN+1 to SIGRTMAX-1, SIGRTMAX",
         example: "SIGTERM",
       }),
   })

@@ -118,8 +118,22 @@ export const sandboxState = z.enum(["running", "paused", "ended"]).openapi({
 });
 
 export const sandboxEndReason = z
-  .enum(["deleted", "timeout", "idle", "oom", "disk", "exited", "abandoned", "lost", "shutdown"])
-  .openapi({ description: "Why it ended" });
+  .enum([
+    "deleted",
+    "timeout",
+    "idle",
+    "oom",
+    "disk",
+    "exited",
+    "unresponsive",
+    "abandoned",
+    "lost",
+    "shutdown",
+  ])
+  .openapi({
+    description:
+      "Why it ended; exited: its first process did; unresponsive: that one did not kill a command that was over its time",
+  });
 
 const example = {
   id: "019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f",

@@ -1,4 +1,5 @@
 import { mkdir } from "node:fs/promises";
+import { startDeadline } from "../deadline.ts";
 import { isRunletError, RunletError } from "../errors.ts";
 import { Agent } from "../guest/agent/agent.ts";
 import type { Image } from "../image/image.ts";
@@ -117,7 +118,10 @@ export class AgentStocks implements AsyncDisposable {
         bounds: () => ({ floor, ceiling }),
         maxAgeMs,
         start: async () => await Agent.start(machine, { image, tmpBytes, overlayDirectory }),
-        prepare: async (agent) => await setUp(agent, AbortSignal.timeout(readyTimeoutMs)),
+        prepare: async (agent) => {
+          using deadline = startDeadline("start a sandbox", readyTimeoutMs);
+          await setUp(agent, deadline.signal);
+        },
         discard: (agent) => this.discard(agent),
       });
       this.#stocks.set(key, stock);

@@ -1,5 +1,6 @@
 import { LRUCache } from "lru-cache";
 import type { Exit } from "../container/exit.ts";
+import { startDeadline } from "../deadline.ts";
 import { RunletError } from "../errors.ts";
 import { Guest, stockLimits } from "../guest/guest.ts";
 import type { GuestRuntime } from "../guest/program.ts";
@@ -227,7 +228,8 @@ export class Pool implements AsyncDisposable {
       maxAgeMs,
       start: async () => await Guest.start(machine, poolClass),
       prepare: async (guest) => {
-        await guest.ready(AbortSignal.timeout(readyTimeoutMs));
+        using deadline = startDeadline("start a container", readyTimeoutMs);
+        await guest.ready(deadline.signal);
         await guest.warmUp();
         if (load === undefined) guest.limit(stockLimits);
         else await load(guest);

@@ -41,6 +41,47 @@ async function sampled(): Promise<SandboxStats | undefined> {
   return stats.series.length > 0 ? stats : undefined;
 }
 
+/** Tells the number of each signal that comes. */
+const catching = `
+import signal
+def catch(number, _): print(number, flush=True)
+for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}: signal.signal(number, catch)
+print("ready", flush=True)
+while True: signal.pause()
+`;
+
+const signals: Readonly<Record<string, number>> = {
+  HUP: 1,
+  SIGINT: 2,
+  QUIT: 3,
+  SIGUSR1: 10,
+  TERM: 15,
+  STKFLT: 16,
+  CLD: 17,
+  TSTP: 20,
+  VTALRM: 26,
+  SIGPOLL: 29,
+  PWR: 30,
+  SIGUNUSED: 31,
+  RTMIN: 34,
+  "SIGRTMIN+1": 35,
+  "RTMIN+30": 64,
+  "SIGRTMAX-30": 34,
+  "RTMAX-1": 63,
+  SIGRTMAX: 64,
+};
+const noSignals = [
+  "NOPE",
+  "SIG",
+  "9",
+  "term",
+  "RTMIN+31",
+  "RTMAX-31",
+  "RTMIN-1",
+  "RTMAX+1",
+  "TERM+1",
+];
+
 suite("commands of a sandbox", () => {
   const ends: [string, { exitCode: number; signal?: string; reason: string }][] = [
     ["true", { exitCode: 0, reason: "exited" }],
@@ -48,6 +89,10 @@ suite("commands of a sandbox", () => {
     ["kill -TERM $$", { exitCode: 143, signal: "SIGTERM", reason: "signaled" }],
     ["kill -PIPE $$", { exitCode: 141, signal: "SIGPIPE", reason: "signaled" }],
     ["kill -KILL $$", { exitCode: 137, signal: "SIGKILL", reason: "signaled" }],
+    ["kill -34 $$", { exitCode: 162, signal: "SIGRTMIN", reason: "signaled" }],
+    ["kill -49 $$", { exitCode: 177, signal: "SIGRTMIN+15", reason: "signaled" }],
+    ["kill -50 $$", { exitCode: 178, signal: "SIGRTMAX-14", reason: "signaled" }],
+    ["kill -64 $$", { exitCode: 192, signal: "SIGRTMAX", reason: "signaled" }],
   ];
   for (const [command, expected] of ends) {
     test(`the end of \`${command}\` is told and on record`, async () => {
@@ -235,6 +280,46 @@ suite("commands of a sandbox", () => {
     ];
     for (const refusal of refusals) assert.equal((await problemOf(refusal)).code, "not_found");
     await client.closeInput(id, command);
+  });
+
+  test("any signal of Linux is sent by its name", async () => {
+    const waiting = Object.entries(signals);
+    let sent: [name: string, number: number] | undefined;
+    let command = "";
+    for await (const event of client.streamCommand(id, { args: ["python3", "-c", catching] })) {
+      if (event.type === "started") command = event.command.id;
+      if (event.type === "exit") assert.equal(event.command.signal, "SIGKILL");
+      if (event.type !== "output") continue;
+      assert.equal(event.text, sent === undefined ? "ready\n" : `${sent[1]}\n`, sent?.[0]);
+      sent = waiting.shift();
+      await client.signalCommand(id, command, sent?.[0] ?? "KILL");
+    }
+    assert.deepEqual(waiting, []);
+  });
+
+  test("a name that is no signal's is refused", async () => {
+    const args = { args: ["sleep", "60"] };
+    const { id: command } = await client.startCommand(id, args);
+    for (const name of noSignals) {
+      const problem = await problemOf(client.signalCommand(id, command, name));
+      assert.equal(problem.code, "invalid_argument", name);
+    }
+    assert.equal((await client.command(id, command)).endedAtUs, undefined);
+    await client.signalCommand(id, command, "KILL");
+  });
+
+  test("the output of the last 64 that have ended is kept, and of one before there is the record alone", async () => {
+    const run = async (): Promise<string> =>
+      (await client.runCommand(id, { command: "echo kept" })).id;
+    const [first, second] = [await run(), await run()];
+    for (let round = 0; round < 7; round++) await Promise.all(Array.from({ length: 9 }, run));
+    // What serves a request, such as the process that packs these files, is no command.
+    await new Response(await client.packDirectory(id, "/etc/ssl")).arrayBuffer();
+    const { code, detail } = await problemOf(eventsOf(client.followCommand(id, first)));
+    assert.equal(code, "not_found");
+    assert.match(detail, /has ended, and its output is not kept any more/);
+    assert.equal((await client.command(id, first)).exitCode, 0);
+    assert.equal(outputOf(await eventsOf(client.followCommand(id, second))), "kept\n");
   });
 
   test("a command over its time is killed with all of its session, and the sandbox goes on", async () => {

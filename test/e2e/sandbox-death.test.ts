@@ -152,3 +152,38 @@ suite("when the agent of a sandbox dies", () => {
     assert.deepEqual(items, []);
   });
 });
+
+suite("when root has stopped the agent of a sandbox", { concurrency: true }, () => {
+  const spec = { memoryBytes: 128 * 1024 * 1024, timeoutMs: 120_000 };
+
+  test("a command that is over its time ends all the same, and the sandbox with it", async () => {
+    const stopped = await client.sandboxes.open(spec);
+    const running = stopped.commands.run({ command: "echo begun; sleep 300", timeoutMs: 1500 });
+    const streamed = followed(
+      stopped.commands.stream({ command: "sleep 300", timeoutMs: 1500 }),
+      (event) => (event.type === "exit" ? event.command.reason : event.type),
+    );
+    await streamed.begun;
+    await stopped.commands.start({ command: "kill -STOP 1", user: "root" });
+    const { id, reason, signal, exitCode, stdout } = await within(running, "see it end", 20_000);
+    assert.deepEqual([reason, signal, exitCode], ["timeout", "SIGKILL", 137]);
+    assert.equal(stdout.text, "begun\n");
+    assert.equal((await stopped.commands.get(id)).reason, "timeout");
+    assert.equal(await within(streamed.told, "be told", 5000), "timeout");
+    const { state, endReason } = await stopped.get();
+    assert.deepEqual([state, endReason], ["ended", "unresponsive"]);
+  });
+
+  test("a sandbox that is paused is not taken for one of those", async () => {
+    await using paused = await client.sandboxes.open(spec);
+    const running = paused.commands.run({ command: "sleep 300", timeoutMs: 1500 });
+    await poll("see it run", async () => (await paused.commands.list()).items[0], {
+      timeoutMs: 10_000,
+    });
+    await paused.pause();
+    await assert.rejects(within(running, "see it end", 13_000), { code: "deadline_exceeded" });
+    await paused.resume();
+    assert.equal((await running).reason, "timeout");
+    assert.equal((await paused.get()).state, "running");
+  });
+});

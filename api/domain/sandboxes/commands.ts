@@ -1,6 +1,7 @@
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 import { nowUs } from "../../../runtime/clock.ts";
+import { startDeadline } from "../../../runtime/deadline.ts";
 import { captureBoth } from "../../../runtime/container/stdio/capture.ts";
 import type { ProcessExit, ProcessView } from "../../../runtime/guest/agent/process-view.ts";
 import type { SandboxCommandRow, SandboxStore } from "../../../store/sandboxes.ts";
@@ -12,6 +13,7 @@ import { type Page, pageOf } from "../page.ts";
 import { encodedText } from "../text.ts";
 import type { Sandbox } from "./sandbox.ts";
 import type { Sandboxes } from "./sandboxes.ts";
+import { signalName, signalNumber } from "./signals.ts";
 
 /** A command that runs, and what its starter is shown of it. */
 export interface StartedCommand {
@@ -36,7 +38,7 @@ interface CommandFilter {
 }
 
 const greatestId = "g";
-const spawnTimeoutMs = 30_000;
+const agentTimeoutMs = 30_000;
 /** How far the clock inside may be from ours; numbers of processes are not given anew as soon as that. */
 const clockSlackUs = 1_000_000;
 /** After which time an end is written again that could not be. */
@@ -72,7 +74,8 @@ export class Commands {
       ...(tag !== undefined && { tag }),
       ...(terminal !== undefined && { pty: terminal }),
     };
-    const view = await agent.spawn(options, AbortSignal.timeout(spawnTimeoutMs));
+    using deadline = startDeadline("start the command", agentTimeoutMs);
+    const view = await agent.spawn(options, deadline.signal);
     const row: SandboxCommandRow = {
       ...newRow(sandboxId, view.pid, args),
       cwd: cwd ?? null,
@@ -96,7 +99,8 @@ export class Commands {
   /** Puts on record what runs already in a sandbox that is a copy, as commands of its own. */
   async adopt(sandboxId: string): Promise<void> {
     const sandbox = this.#sandboxes.find(sandboxId);
-    const signal = AbortSignal.timeout(spawnTimeoutMs);
+    using deadline = startDeadline("find what runs in the copy", agentTimeoutMs);
+    const { signal } = deadline;
     for (const process of await sandbox.agent.processes(signal)) {
       const { pid, args, cwd, user, tag } = process;
       let view: ProcessView & { pid: number };
@@ -153,13 +157,13 @@ export class Commands {
     const command = this.get(sandboxId, id);
     const agent = this.#sandboxes.find(sandboxId).use();
     const running = this.#running.get(id);
-    const view = await agent.attach(command.pid, {}, AbortSignal.timeout(spawnTimeoutMs));
+    using deadline = startDeadline(`follow command ${id}`, agentTimeoutMs);
+    const view = await agent.attach(command.pid, {}, deadline.signal).catch((error: unknown) => {
+      throw isRunletError(error, "not_found") ? noLongerKept(id) : error;
+    });
     if (view.startedAtMs * 1000 > (command.endedAtUs ?? Infinity) + clockSlackUs) {
       view.detach();
-      throw new RunletError(
-        "not_found",
-        `Cannot follow command ${id}: it has ended, and its output is not kept any more`,
-      );
+      throw noLongerKept(id);
     }
     return { command, view, ended: running ?? Promise.resolve(command) };
   }
@@ -194,7 +198,8 @@ export class Commands {
   async signal(sandboxId: string, id: string, name: string): Promise<void> {
     const pid = this.#pidOf(sandboxId, id);
     const agent = this.#sandboxes.find(sandboxId).use();
-    await agent.signal(pid, signalNumber(name), AbortSignal.timeout(spawnTimeoutMs));
+    using deadline = startDeadline(`signal command ${id}`, agentTimeoutMs);
+    await agent.signal(pid, signalNumber(name), deadline.signal);
   }
 
   /** Feeds a command with input. @throws `not_found` once it has ended. */
@@ -208,14 +213,16 @@ export class Commands {
     const { pid, endedAtUs } = this.get(sandboxId, id);
     if (endedAtUs !== undefined) return;
     const agent = this.#sandboxes.find(sandboxId).use();
-    await agent.closeInput(pid, AbortSignal.timeout(spawnTimeoutMs));
+    using deadline = startDeadline(`close the input of command ${id}`, agentTimeoutMs);
+    await agent.closeInput(pid, deadline.signal);
   }
 
   /** Sets the size of a command's terminal. @throws `failed_precondition` if it has none, `not_found` once it has ended. */
   async resize(sandboxId: string, id: string, size: { cols: number; rows: number }): Promise<void> {
     const pid = this.#pidOf(sandboxId, id);
     const agent = this.#sandboxes.find(sandboxId).use();
-    await agent.resize(pid, size, AbortSignal.timeout(spawnTimeoutMs));
+    using deadline = startDeadline(`resize the terminal of command ${id}`, agentTimeoutMs);
+    await agent.resize(pid, size, deadline.signal);
   }
 
   /** Where a command runs; the number of one that has ended may be that of another by now. @throws `not_found`. */
@@ -246,22 +253,37 @@ export class Commands {
     row: SandboxCommandRow,
     timeoutMs: number | undefined,
   ): Promise<SandboxCommand> {
+    const overdue = Promise.withResolvers<ProcessExit>();
     let isTimedOut = false;
-    const timer =
-      timeoutMs === undefined
-        ? undefined
-        : setTimeout(() => {
-            isTimedOut = true;
-            void sandbox.agent.signal(view.pid, constants.signals.SIGKILL).catch(() => undefined);
-          }, timeoutMs);
+    const expire = (): void => {
+      isTimedOut = true;
+      void this.#killFor(sandbox, view.pid, overdue.resolve).catch(this.#onError);
+    };
+    const timer = timeoutMs === undefined ? undefined : setTimeout(expire, timeoutMs);
     timer?.unref();
     try {
-      const exit = await this.#exitOf(sandbox, view);
+      const exit = await Promise.race([this.#exitOf(sandbox, view), overdue.promise]);
       const ended = { ...row, ...endOf(exit, isTimedOut, row) };
       await this.#record(sandbox, ended);
       return viewOf(ended);
     } finally {
       clearTimeout(timer);
+    }
+  }
+
+  /** Kills what has had its time; where the agent does not do so, the sandbox with it, which `onKilled` is told before. */
+  async #killFor(
+    sandbox: Sandbox,
+    pid: number,
+    onKilled: (exit: ProcessExit) => void,
+  ): Promise<void> {
+    try {
+      await sandbox.agent.kill(pid);
+    } catch (error) {
+      if (!isRunletError(error, "deadline_exceeded")) throw error;
+      const signal = constants.signals.SIGKILL;
+      onKilled({ code: 128 + signal, signal, endedAtMs: Date.now() });
+      await sandbox.end("unresponsive");
     }
   }
 
@@ -289,6 +311,13 @@ export class Commands {
       return await silent.exit;
     }
   }
+}
+
+function noLongerKept(id: string): RunletError {
+  return new RunletError(
+    "not_found",
+    `Cannot follow command ${id}: it has ended, and its output is not kept any more`,
+  );
 }
 
 function newRow(sandboxId: string, pid: number, args: readonly string[]): SandboxCommandRow {
@@ -319,23 +348,10 @@ function endOf(
   isTimedOut: boolean,
   { startedAtUs }: SandboxCommandRow,
 ): Partial<SandboxCommandRow> {
-  const signal = exit.signal === null ? null : nameOf(exit.signal);
+  const signal = exit.signal === null ? null : signalName(exit.signal);
   const reason = isTimedOut ? "timeout" : signal === null ? "exited" : "signaled";
   const endedAtUs = Math.max(startedAtUs, nowUs());
   return { endedAtUs, exitCode: exit.code, signal, reason };
-}
-
-const signals: Readonly<Record<string, number>> = constants.signals;
-
-function nameOf(number: number): string {
-  const found = Object.entries(signals).find(([, value]) => value === number);
-  return found?.[0] ?? `SIG${number}`;
-}
-
-function signalNumber(name: string): number {
-  const number = signals[name.startsWith("SIG") ? name : `SIG${name}`];
-  if (number !== undefined) return number;
-  throw new RunletError("invalid_argument", `Cannot send ${name}: there is no such signal`);
 }
 
 function viewOf({ args, hasTerminal, ...row }: SandboxCommandRow): SandboxCommand {

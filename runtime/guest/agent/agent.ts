@@ -1,4 +1,6 @@
+import { constants } from "node:os";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import PQueue from "p-queue";
 import { z } from "zod";
 import { type ContainerLimits, containerSpec } from "../../container/container-spec.ts";
@@ -33,8 +35,10 @@ const agentLimits = { memoryBytes: 512 * 1024 * 1024, pids: 1024 } as const;
 
 /** Descriptors of the host in its stead would not survive in a snapshot. */
 const stdio = { kind: "channel", stderr: true } as const;
-/** Saved or restored, an agent answers in milliseconds, unless somebody inside has stopped it. */
+/** An agent answers in milliseconds, unless somebody inside has stopped it. */
 const agentTimeoutMs = 10_000;
+/** How often is looked whether it could answer. */
+const agentCheckMs = 500;
 
 /** What processes and file operations that say nothing else are done with. */
 export interface AgentSettings {
@@ -294,6 +298,22 @@ export class Agent implements AsyncDisposable {
   /** Sends a signal to a process and to all of its session. */
   async signal(pid: number, signalNumber: number, signal?: AbortSignal): Promise<void> {
     await this.#ask(`signal process ${pid}`, "signal", { pid, signal: signalNumber }, signal);
+  }
+
+  /**
+   * Kills a process and all of its session; one that is frozen or being saved does so once it goes on.
+   * @throws `deadline_exceeded` where the agent gives no answer though it could.
+   */
+  async kill(pid: number): Promise<void> {
+    const answered = Promise.allSettled([this.signal(pid, constants.signals.SIGKILL)]);
+    for (let leftMs = agentTimeoutMs; leftMs > 0;) {
+      if (await Promise.race([answered, sleep(agentCheckMs, undefined, { ref: false })])) return;
+      if (!this.#freezer.isFrozen && this.#saves.pending === 0) leftMs -= agentCheckMs;
+    }
+    throw new RunletError(
+      "deadline_exceeded",
+      `Cannot kill process ${pid}: the agent gives no answer within ${agentTimeoutMs} ms`,
+    );
   }
 
   async resize(

@@ -13,7 +13,7 @@ from .process import Process
 from .users import ROOT
 
 MAX_RUNNING = 1024
-# Those that have ended may still be asked for.
+# Those that have ended may still be asked for, unless they served one call alone.
 MAX_ENDED = 64
 
 
@@ -115,6 +115,8 @@ class Processes:
             if process is None:
                 continue
             process.ended(status)
+            if process.is_bound:
+                continue
             self._ended.pop(pid, None)
             self._ended[pid] = process
             if len(self._ended) > MAX_ENDED:
