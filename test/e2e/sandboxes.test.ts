@@ -163,6 +163,21 @@ suite("sandboxes", () => {
     assert.equal((await client.command(id, counting)).reason, "deleted");
   });
 
+  test("paused by a request it stays beyond both of its timeouts, which begin anew when it goes on", async () => {
+    const times = { timeoutMs: 1500, idleTimeoutMs: 1000 };
+    const { id, expiresAtUs } = await client.createSandbox({ ...small, ...times });
+    await client.pauseSandbox(id);
+    const isBeyond = (): true | undefined => Date.now() * 1000 > expiresAtUs + 200_000 || undefined;
+    await poll("see both be over", isBeyond, { timeoutMs: 10_000 });
+    assert.equal((await client.getSandbox(id)).state, "paused");
+    const resumedAtUs = Date.now() * 1000;
+    const resumed = await client.resumeSandbox(id);
+    assert.ok(resumed.expiresAtUs >= resumedAtUs + 1_500_000);
+    const { endReason, endedAtUs = 0 } = await ended(id);
+    assert.equal(endReason, "idle");
+    assert.ok(endedAtUs >= resumedAtUs + 1_000_000);
+  });
+
   test("a paused one resumes by itself at the next request, if that was asked for", async () => {
     const { id } = await client.createSandbox({ ...small, autoResume: true });
     await client.pauseSandbox(id);
