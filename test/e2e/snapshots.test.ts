@@ -7,7 +7,6 @@ import { after, suite, test } from "node:test";
 import type { SandboxCommand } from "../../api/schema/sandbox-command.ts";
 import type { SandboxSpecInput } from "../../api/schema/sandbox.ts";
 import { poll, within } from "../../runtime/deadline.ts";
-import { networkSupport } from "../../runtime/network/support.ts";
 import { problemOf } from "../support/problem.ts";
 import { sandboxesOf } from "../support/sandboxes.ts";
 import { startTestServer } from "../support/server.ts";
@@ -293,20 +292,4 @@ suite("copies of sandboxes", () => {
       assert.match(problem.detail, detail);
     });
   }
-
-  test("a sandbox with a network is not saved, and goes on", async () => {
-    if (!(await networkSupport()).isSupported) return;
-    const original = await opened({ network: { allow: ["allowed.test:80"] } });
-    for (const ask of [
-      async () => await client.createSnapshot(original),
-      async () => await client.forkSandbox(original),
-    ]) {
-      const { code, detail } = await problemOf(ask());
-      assert.equal(code, "failed_precondition");
-      assert.match(detail, /it has a network/);
-    }
-    assert.equal(await outputOf(original, "echo here"), "here");
-    assert.deepEqual(await readdir(snapshotsDir), []);
-    await remove(original);
-  });
 });

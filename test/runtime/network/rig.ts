@@ -60,6 +60,8 @@ const servers = [
  */
 export class Rig implements AsyncDisposable {
   readonly host: string;
+  /** Where what runs on the host has its directories. */
+  readonly directory: string;
   readonly #stack: AsyncDisposableStack;
   readonly #stateDir: string;
   #child: ChildProcess | undefined;
@@ -67,9 +69,10 @@ export class Rig implements AsyncDisposable {
   #life = new AbortController();
   #count = 0;
 
-  private constructor(host: string, stateDir: string, stack: AsyncDisposableStack) {
+  private constructor(host: string, directory: string, stack: AsyncDisposableStack) {
     this.host = host;
-    this.#stateDir = stateDir;
+    this.directory = directory;
+    this.#stateDir = join(directory, "s");
     this.#stack = stack;
   }
 
@@ -95,7 +98,7 @@ export class Rig implements AsyncDisposable {
       ...servers.map((address) => `address add ${address}/32 dev lo`),
     ]);
     await batch(host, [`route add default via ${gateway}`]);
-    const rig = new Rig(host, dir.file("s"), stack.move());
+    const rig = new Rig(host, dir.path, stack.move());
     await rig.forward(true);
     await rig.#serve(internet);
     return rig;
