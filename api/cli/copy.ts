@@ -5,12 +5,15 @@ import { basename, dirname, join, resolve } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { ApiError } from "../client/errors.ts";
 import type { Sandbox } from "../client/sandbox.ts";
-import { tarOf } from "./input.ts";
+import { factOf } from "./input.ts";
+import { tarOf } from "./directory-tar.ts";
 import { type OnLeftOut, unpackInto } from "./unpack.ts";
 
 interface CopyOptions {
   /** Account inside whose rights are used. */
   user?: string | undefined;
+  /** Told of what is not copied, and why not. */
+  onLeftOut: OnLeftOut;
 }
 
 /** Copies a file, or what a directory holds, of this machine into a sandbox. */
@@ -18,11 +21,11 @@ export async function upload(
   from: string,
   box: Sandbox,
   to: string,
-  options: CopyOptions,
+  { onLeftOut, ...options }: CopyOptions,
 ): Promise<void> {
   const stats = await stat(from).catch(() => undefined);
   if (stats?.isDirectory()) {
-    await box.files.unpack(to, tarOf(from, { portable: true }), options);
+    await box.files.unpack(to, tarOf(from, { portable: true, onLeftOut }), options);
   } else if (stats?.isFile()) {
     const isInto = to.endsWith("/") || (await isDirectory(box, to, options));
     const mode = (stats.mode & 0o777).toString(8).padStart(3, "0");
@@ -39,7 +42,7 @@ export async function download(
   box: Sandbox,
   from: string,
   to: string,
-  { onLeftOut, ...options }: CopyOptions & { onLeftOut: OnLeftOut },
+  { onLeftOut, ...options }: CopyOptions,
 ): Promise<void> {
   if (await isDirectory(box, from, options)) {
     await unpackInto(to, await box.files.pack(from, options), onLeftOut);
@@ -52,7 +55,11 @@ export async function download(
 }
 
 /** Whether a directory stands there, itself or behind a link. */
-async function isDirectory(box: Sandbox, path: string, options: CopyOptions): Promise<boolean> {
+async function isDirectory(
+  box: Sandbox,
+  path: string,
+  options: Pick<CopyOptions, "user">,
+): Promise<boolean> {
   try {
     const { kind } = await box.files.stat(path, options);
     if (kind !== "link") return kind === "directory";
@@ -75,7 +82,9 @@ async function writeWhole(
     dirname(path),
     `.${basename(path).slice(0, 64)}.${randomBytes(6).toString("hex")}`,
   );
-  const file = await open(temporary, "wx", mode);
+  const file = await open(temporary, "wx", mode).catch((cause: unknown) => {
+    throw new Error(`Cannot write ${path}: ${factOf(cause)}`, { cause });
+  });
   try {
     await pipeline(content, file.createWriteStream());
     await rename(temporary, path);

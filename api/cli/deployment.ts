@@ -6,8 +6,9 @@ import { pipeline } from "node:stream/promises";
 import { Parser, type ReadEntry } from "tar";
 import { fromBufferPromise } from "yauzl";
 import type { FunctionSpecInput } from "../schema/function.ts";
-import { tarOf } from "./input.ts";
+import { tarOf } from "./directory-tar.ts";
 import { languageOf } from "./language.ts";
+import { printLeftOut } from "./output.ts";
 import { eventFile, functionNameOf, type Project, projectFile, readProject } from "./project.ts";
 
 type Runtime = FunctionSpecInput["runtime"];
@@ -105,7 +106,7 @@ async function directorySpec(
 ): Promise<FunctionSpecInput> {
   const entries = await readdir(path);
   const pack = async (): Promise<Buffer> =>
-    await buffer(tarOf(path, { gzip: true, portable: true, filter }));
+    await buffer(tarOf(path, { gzip: true, portable: true, filter, onLeftOut: printLeftOut }));
   return await archiveSpec({ path, entries, pack }, words);
 }
 

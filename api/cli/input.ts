@@ -1,8 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { resolve } from "node:path";
 import { buffer } from "node:stream/consumers";
 import { getSystemErrorMessage } from "node:util";
-import { create } from "tar";
 
 /** Reads a file, or standard input to its end where the path is `-`. @throws if it cannot be read. */
 export async function readInput(path: string): Promise<Buffer> {
@@ -20,15 +18,8 @@ export async function readStdin(): Promise<Buffer> {
   return await buffer(process.stdin);
 }
 
-/** A directory's content as a tar. */
-export function tarOf(
-  directory: string,
-  options: { gzip?: boolean; portable?: boolean; filter?: (path: string) => boolean } = {},
-): AsyncIterable<Uint8Array> {
-  return create({ cwd: resolve(directory), ...options }, ["."]);
-}
-
-function factOf(cause: unknown): string {
+/** What the system says of an error of its own. */
+export function factOf(cause: unknown): string {
   const { errno } = cause as NodeJS.ErrnoException;
   return errno === undefined ? String(cause) : getSystemErrorMessage(errno);
 }

@@ -1,4 +1,5 @@
 import { styleText } from "node:util";
+import { printable } from "./terminal.ts";
 
 /** The columns of a table: each title with what stands below it. */
 export type Columns<T> = Readonly<Record<string, (item: T) => string>>;
@@ -12,6 +13,11 @@ export function printJson(value: unknown): void {
 export function printDone({ json }: { json?: boolean }, value: unknown, line: string): void {
   if (json) printJson(value);
   else process.stdout.write(`${line}\n`);
+}
+
+/** Tells of a path that is not taken along, and why not. */
+export function printLeftOut(path: string, reason: string): void {
+  process.stderr.write(`[left out ${printable(`${path}: ${reason}`, { isTTY: true })}]\n`);
 }
 
 /** Prints items for people, in columns; says on stderr where there are none. */

@@ -33,7 +33,7 @@ const smallBodyBytes = 64 * 1024;
 /**
  * Sends one request and answers once the head of the response is there, however long that takes: an
  * invocation may run for a quarter of an hour, and `fetch` gives up after five minutes.
- * @throws ConnectionError, or the reason of `signal`.
+ * @throws ConnectionError, the reason of `signal`, or what the body throws.
  */
 export async function send(url: URL, options: SendOptions): Promise<ServerResponse> {
   const { method, headers = {}, body = "", timeoutMs } = options;
@@ -49,15 +49,30 @@ export async function send(url: URL, options: SendOptions): Promise<ServerRespon
   });
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   request.on("response", resolve).on("error", reject);
+  let broken: { error: unknown } | undefined;
+  const onBroken = (error: unknown): void => void (broken = { error });
   // What breaks the upload breaks the request too, unless the answer was there before its end.
   if (isWhole) request.end(body);
-  else pipeline(Readable.from(body), request).catch(reject);
+  else pipeline(Readable.from(watched(body, onBroken)), request).catch(reject);
   try {
     return await toResponse(await promise);
   } catch (cause) {
     options.signal?.throwIfAborted();
+    if (broken !== undefined) throw broken.error;
     const fact = deadline?.aborted ? `no answer within ${timeoutMs} ms` : undefined;
     throw explained(url, cause, fact);
+  }
+}
+
+async function* watched(
+  body: AsyncIterable<Uint8Array>,
+  onBroken: (error: unknown) => void,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    onBroken(error);
+    throw error;
   }
 }
 

@@ -1,9 +1,8 @@
 import { Command } from "commander";
 import { download, upload } from "../copy.ts";
 import { clientOf, type ServerOptions, withServer } from "../options.ts";
-import { printDone } from "../output.ts";
+import { printDone, printLeftOut } from "../output.ts";
 import { sandboxPathOf } from "../sandbox-path.ts";
-import { printable } from "../terminal.ts";
 
 interface CopyOptions extends ServerOptions {
   user?: string;
@@ -32,12 +31,11 @@ export function cpCommand(): Command {
       let leftOut = 0;
       const onLeftOut = (path: string, reason: string): void => {
         leftOut++;
-        process.stderr.write(`[left out ${printable(`${path}: ${reason}`, { isTTY: true })}]\n`);
+        printLeftOut(path, reason);
       };
-      if (target !== undefined) await upload(from, sandboxes.of(target.id), target.path, { user });
-      if (source !== undefined) {
-        await download(sandboxes.of(source.id), source.path, to, { user, onLeftOut });
-      }
+      const how = { user, onLeftOut };
+      if (target !== undefined) await upload(from, sandboxes.of(target.id), target.path, how);
+      if (source !== undefined) await download(sandboxes.of(source.id), source.path, to, how);
       printDone(options, { from, to, leftOut }, `Copied ${from} to ${to}`);
       if (leftOut > 0) process.exitCode = 1;
     });

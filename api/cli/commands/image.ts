@@ -5,9 +5,9 @@ import { basename, resolve } from "node:path";
 import type { PageAfter } from "../../client/methods.ts";
 import type { Image } from "../../schema/image.ts";
 import { moment, size } from "../format.ts";
-import { tarOf } from "../input.ts";
+import { tarOf } from "../directory-tar.ts";
 import { clientOf, exampleText, type ServerOptions, withServer } from "../options.ts";
-import { type Columns, printDone } from "../output.ts";
+import { type Columns, printDone, printLeftOut } from "../output.ts";
 import { printPage, queryOf, withPageAfter } from "../page.ts";
 import { ProgressLine } from "../progress.ts";
 import { removalCommand } from "../single.ts";
@@ -73,7 +73,7 @@ function removeCommand(): Command {
 async function archiveOf(path: string): Promise<AsyncIterable<Uint8Array>> {
   const info = await stat(path).catch(() => undefined);
   if (info === undefined) throw new Error(`Cannot add ${path}: no such file or directory`);
-  return info.isDirectory() ? tarOf(path) : createReadStream(path);
+  return info.isDirectory() ? tarOf(path, { onLeftOut: printLeftOut }) : createReadStream(path);
 }
 
 async function* counted(

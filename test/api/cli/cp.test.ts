@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from "node:fs/promises";
 import { randomBytes } from "node:crypto";
 import { after, test } from "node:test";
+import { execa } from "execa";
 import { startTestServer } from "../../support/server.ts";
 import { tarOf } from "../../support/tar.ts";
 import { tempDir } from "../../support/temp-dir.ts";
@@ -44,6 +45,27 @@ test("what a directory holds goes in and out", async () => {
   assert.deepEqual(JSON.parse(out.stdout), { from: `${id}:tree`, to: "out", leftOut: 0 });
   assert.equal(await readFile(dir.file("out/a/b/odd\nname 'é'"), "utf8"), "content");
   assert.equal(await readlink(dir.file("out/link")), "a/b");
+});
+
+test("what no archive can take stays behind and is told, and all else goes in", async () => {
+  await mkdir(dir.file("mixed/sub"), { recursive: true });
+  await execa("mkfifo", [dir.file("mixed/sub/pipe")]);
+  await writeFile(Buffer.concat([Buffer.from(dir.file("mixed/")), Buffer.from([0xff])]), "odd");
+  await writeFile(dir.file("mixed/@file"), "content");
+  const { exitCode, stderr } = await cp("mixed", `${id}:mixed`);
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /\[left out \.\/sub\/pipe: it is no file, directory or link\]/);
+  assert.match(stderr, /\[left out \.\/\ufffd: its name is no UTF-8\]/);
+  const { entries } = await files.list("mixed", { depth: 2 });
+  assert.deepEqual(entries.map(({ path }) => path).toSorted(), ["@file", "sub"]);
+  assert.equal(await files.readText("mixed/@file"), "content");
+});
+
+test("where nothing can be written, the error says so", async () => {
+  await files.write("there", "content");
+  const { exitCode, stderr } = await cp(`${id}:there`, "no/where");
+  assert.equal(exitCode, 1);
+  assert.match(stderr, /^error: Cannot write .*\/no\/where: no such file or directory\n$/);
 });
 
 test("an empty directory goes in and out", async () => {

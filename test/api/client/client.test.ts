@@ -194,6 +194,15 @@ for (const { what, listener, says } of foreign) {
   });
 }
 
+test("a body that fails is told as it failed, and not as an answer that is missing", async () => {
+  const failure = new Error("this file cannot be read");
+  const body = async function* (): AsyncGenerator<Uint8Array> {
+    yield Buffer.alloc(100_000);
+    throw failure;
+  };
+  await assert.rejects(server.client.addImage("broken", body()), failure);
+});
+
 test("no server is a ConnectionError, with any method", async () => {
   const alone = new Client({ url: "http://127.0.0.1:1" });
   const calls = [
