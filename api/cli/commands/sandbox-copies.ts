@@ -8,7 +8,7 @@ import {
   wholeNumber,
   withServer,
 } from "../options.ts";
-import { printDone } from "../output.ts";
+import { printDone, printJson } from "../output.ts";
 
 interface SaveOptions extends ServerOptions {
   name?: string;
@@ -23,16 +23,26 @@ interface ForkOptions extends ServerOptions {
 
 /** `runlet sandbox snapshot`. */
 export function saveCommand(): Command {
-  const examples = ["runlet sandbox snapshot ID --name installed"];
+  const examples = [
+    "runlet sandbox snapshot ID --name installed",
+    "runlet sandbox create --snapshot $(runlet sandbox snapshot ID)",
+  ];
   return withServer(new Command("snapshot"), examples)
-    .description("save a sandbox with memory, processes and files; it goes on")
+    .description(
+      "save a sandbox with memory, processes and files, and print the snapshot's id; it goes on",
+    )
     .argument("<id>", "the sandbox")
     .option("--name <name>", "a name to find it by")
     .option("-m, --metadata <name=value>", "to find it by, repeatable", metadataEntry)
     .action(async (id: string, options: SaveOptions) => {
       const { name, metadata } = options;
       const saved = await clientOf(options).createSnapshot(id, given({ name, metadata }));
-      printDone(options, saved, `Saved ${saved.id} (${size(saved.sizeBytes)})`);
+      if (options.json) return printJson(saved);
+      process.stdout.write(`${saved.id}\n`);
+      if (!process.stdout.isTTY) return;
+      process.stdout.write(
+        `Took ${size(saved.sizeBytes)}. Next: runlet sandbox create --snapshot ${saved.id}\n`,
+      );
     });
 }
 
