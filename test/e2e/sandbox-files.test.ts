@@ -74,6 +74,14 @@ suite("files of a sandbox", () => {
     assert.equal((await server.fetch(url, { headers: { range: "lines=1-2" } })).status, 400);
   });
 
+  test("a file that is made as it is read is read, in ranges too", async () => {
+    const status = await client.readText(id, "/proc/self/status");
+    assert.match(status, /^Name:\tpython3/);
+    const path = `/v1/sandboxes/${id}/files?path=/proc/sys/kernel/hostname`;
+    const part = await server.fetch(path, { headers: { range: "bytes=1-3" } });
+    assert.deepEqual([part.status, await part.text()], [206, "unl"]);
+  });
+
   test("an empty file is a file", async () => {
     await client.writeFile(id, "empty", "");
     assert.equal((await bytesOf(client.readFile(id, "empty"))).length, 0);

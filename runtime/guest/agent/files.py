@@ -6,6 +6,8 @@ import stat
 from .call import Refusal
 
 MAX_ENTRIES = 10_000
+# What a file holds that is made as it is read, such as those of /proc, is kept up to this.
+MAX_MADE_BYTES = 1024 * 1024
 KINDS = (
     (stat.S_ISREG, "file"),
     (stat.S_ISDIR, "directory"),
@@ -73,6 +75,14 @@ def read_file(call, path, start, length):
         code = "EISDIR" if stat.S_ISDIR(stats.st_mode) else "EINVAL"
         raise Refusal(code, "is a directory" if code == "EISDIR" else "is no regular file")
     size = stats.st_size
+    made = None
+    if size == 0:
+        try:
+            made = read_made(fd)
+        except OSError:
+            os.close(fd)
+            raise
+        size = len(made)
     end = size if length is None else min(size, start + length)
     at = start
 
@@ -88,7 +98,8 @@ def read_file(call, path, start, length):
             if most <= 0:
                 return
             try:
-                chunk = os.pread(fd, min(most, end - at), at)
+                most = min(most, end - at)
+                chunk = os.pread(fd, most, at) if made is None else made[at : at + most]
             except OSError as error:
                 return finish(call.fail, error)
             if not chunk:
@@ -101,6 +112,17 @@ def read_file(call, path, start, length):
     call.on_cancel = lambda: finish(lambda: None)
     call.event({"sizeBytes": size, "modifiedAtMs": stats.st_mtime_ns // 1_000_000, "mode": stat.S_IMODE(stats.st_mode)})
     pump()
+
+
+def read_made(fd):
+    """All of a file that says of itself that it is empty: those of /proc and /sys do, whatever they hold."""
+    body = b""
+    while len(body) < MAX_MADE_BYTES:
+        chunk = os.pread(fd, MAX_MADE_BYTES - len(body), len(body))
+        if not chunk:
+            break
+        body += chunk
+    return body
 
 
 class Upload:
