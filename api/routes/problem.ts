@@ -130,11 +130,21 @@ export function problemOf(error: unknown): Problem {
       detail: `Cannot take the request: ${factOf(error)}`,
     });
   }
-  const known = error instanceof RunletError ? error : hostFailureOf(error);
+  const known = error instanceof RunletError ? error : (cutShortOf(error) ?? hostFailureOf(error));
   if (known === undefined) {
     return describe({ code: "internal", detail: "Cannot answer: unexpected error, see the log" });
   }
   return describe({ code: known.code, detail: known.message, ...factsOf(known) });
+}
+
+/** What Node throws to who reads the body of a request that its caller has given up. */
+function cutShortOf(error: unknown): RunletError | undefined {
+  const isCutShort =
+    error instanceof Error &&
+    error.message === "aborted" &&
+    (error as NodeJS.ErrnoException).code === "ECONNRESET";
+  if (!isCutShort) return undefined;
+  return new RunletError("cancelled", "Cannot take the request: it ended before its body did");
 }
 
 /** Any error as an answer; see {@link problemOf}. */

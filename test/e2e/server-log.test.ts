@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { request } from "node:http";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { Client } from "../../api/client/client.ts";
@@ -71,6 +72,24 @@ test("at the level debug each request that is answered is a line with its route 
   );
   assert.ok(Number(line["ms"]) > 0);
   assert.match(String(line["requestId"]), /^[0-9a-f-]{36}$/);
+});
+
+test("a caller who leaves in the middle of an upload is no failure of the server", async () => {
+  await using box = await client.sandboxes.open({ memoryBytes: 128 * 1024 * 1024 });
+  for (const [what, route] of [
+    ["files", "/v1/sandboxes/{id}/files"],
+    ["files/archive", "/v1/sandboxes/{id}/files/archive"],
+  ] as const) {
+    const upload = request(`${server.url}/v1/sandboxes/${box.id}/${what}?path=upload`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${key}`, "content-type": "application/octet-stream" },
+    });
+    upload.on("error", () => undefined);
+    upload.write(Buffer.alloc(100_000), () => upload.destroy());
+    const line = await lineWith({ msg: "request", route, status: 499 });
+    assert.notEqual(line["level"], error);
+  }
+  assert.doesNotMatch(server.log(), /"code":"internal"/);
 });
 
 test("who is refused is told the request's id, by which the log has it", async () => {
