@@ -291,6 +291,28 @@ suite("a connection that a port of a sandbox takes over", () => {
     assert.equal(await text(socket), "HELLO");
   });
 
+  test("bytes that move keep a sandbox from being idle, and a connection that stands does not", async () => {
+    const other = await client.sandboxes.open({ idleTimeoutMs: 1000 });
+    await other.files.write("server.cjs", program);
+    const { id: listening } = await other.commands.start({ args: ["node", "server.cjs"] });
+    for await (const event of other.commands.follow(listening)) {
+      if (event.type === "output" && event.text.includes("ready")) break;
+    }
+    const connection = await other.ports.connect(8081);
+    const closed = once(connection, "close");
+    const endsAt = performance.now() + 2500;
+    const sent = (): true | undefined => {
+      connection.write("x");
+      return performance.now() > endsAt || undefined;
+    };
+    await poll("send bytes for long enough", sent, { timeoutMs: 10_000, intervalMs: 300 });
+    assert.equal((await other.get()).state, "running");
+    await within(closed, "see it close", 10_000);
+    const isOver = async (): Promise<true | undefined> =>
+      (await other.get()).endReason === "idle" || undefined;
+    await poll("see it end", isOver, { timeoutMs: 10_000 });
+  });
+
   test("ten connections at once each have their own", async () => {
     const all = Array.from({ length: 10 }, async (_, at) => {
       const socket = await tunnel(8081);

@@ -37,6 +37,8 @@ interface CommandFilter {
   limit: number;
 }
 
+type OnKilled = (exit: ProcessExit) => void;
+
 const greatestId = "g";
 const agentTimeoutMs = 30_000;
 /** How far the clock inside may be from ours; numbers of processes are not given anew as soon as that. */
@@ -51,6 +53,8 @@ export class Commands {
   readonly #onError: (error: unknown) => void;
   /** How those that run end, by id. */
   readonly #running = new Map<string, Promise<SandboxCommand>>();
+  /** Those that are over their time and about to be killed, by sandbox. */
+  readonly #overdue = new Map<string, Set<OnKilled>>();
 
   constructor({ sandboxes, store, onError }: CommandsOptions) {
     this.#sandboxes = sandboxes;
@@ -271,19 +275,23 @@ export class Commands {
     }
   }
 
-  /** Kills what has had its time; where the agent does not do so, the sandbox with it, which `onKilled` is told before. */
-  async #killFor(
-    sandbox: Sandbox,
-    pid: number,
-    onKilled: (exit: ProcessExit) => void,
-  ): Promise<void> {
+  /**
+   * Kills what has had its time. Where the agent does not do so, the sandbox ends with all that is in it; those that
+   * are over their time are told before, by their `onKilled`.
+   */
+  async #killFor(sandbox: Sandbox, pid: number, onKilled: OnKilled): Promise<void> {
+    const overdue = this.#overdue.get(sandbox.id) ?? new Set();
+    this.#overdue.set(sandbox.id, overdue.add(onKilled));
     try {
       await sandbox.agent.kill(pid);
     } catch (error) {
       if (!isRunletError(error, "deadline_exceeded")) throw error;
       const signal = constants.signals.SIGKILL;
-      onKilled({ code: 128 + signal, signal, endedAtMs: Date.now() });
+      for (const told of overdue) told({ code: 128 + signal, signal, endedAtMs: Date.now() });
       await sandbox.end("unresponsive");
+    } finally {
+      overdue.delete(onKilled);
+      if (overdue.size === 0) this.#overdue.delete(sandbox.id);
     }
   }
 
