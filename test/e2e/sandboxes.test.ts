@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { IncomingMessage } from "node:http";
+import { Readable } from "node:stream";
 import { after, suite, test } from "node:test";
 import { ApiError } from "../../api/client/errors.ts";
 import type { SandboxView } from "../../api/schema/sandbox.ts";
 import { poll, within } from "../../runtime/deadline.ts";
+import { shellEntries, tarOf } from "../runtime/image/archives.ts";
 import { failingWrites } from "../support/failing-writes.ts";
 import { problemOf } from "../support/problem.ts";
 import { startTestServer } from "../support/server.ts";
@@ -276,6 +278,24 @@ suite("sandboxes", () => {
       const command = "head -c 16000000 /dev/zero > /dev/shm/full";
       assert.match((await client.runCommand(id, { command })).stderr.text, /No space left/);
       await client.removeSandbox(id);
+    });
+  }
+
+  const unfit: [what: string, script: string | undefined, fact: RegExp][] = [
+    ["without python3", undefined, /its agent needs python3, and it has none/],
+    ["with one that does not run", "exit 3", /and that of the image ended with code 3/],
+  ];
+  for (const [what, script, fact] of unfit) {
+    test(`an image ${what} is told to be of no use`, async () => {
+      const entries = await shellEntries();
+      const content = `#!/bin/sh\n${script}\n`;
+      if (script !== undefined) entries.push({ path: "usr/bin/python3", content, mode: 0o755 });
+      const name = `unfit-${process.pid}`;
+      await client.addImage(name, Readable.from([tarOf(entries)]));
+      const refusal = await problemOf(client.createSandbox({ ...small, image: name }));
+      await client.removeImage(name);
+      assert.deepEqual([refusal.status, refusal.code], [409, "failed_precondition"]);
+      assert.match(refusal.detail, fact);
     });
   }
 

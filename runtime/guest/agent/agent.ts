@@ -177,16 +177,26 @@ export class Agent implements AsyncDisposable {
     return this.init.exit === undefined && !this.init.isCondemned && !this.#link.isClosed;
   }
 
-  /** Waits until the agent has come up. @throws `unavailable` if it ends first, the signal's reason. */
+  /**
+   * Waits until the agent has come up.
+   * @throws `failed_precondition` if the image has no python3 that it runs with, `unavailable` if it ends first for
+   * another reason, the signal's reason.
+   */
   async ready(signal?: AbortSignal): Promise<void> {
     if (await untilAborted(this.#link.hello, signal)) return;
-    const exit = await this.init.wait(signal);
-    const what = `Cannot use sandbox ${this.init.id}`;
+    const { message, code, reason } = await this.init.wait(signal);
+    const isOfImage = message === undefined ? reason === "exited" : message.includes('"python3"');
+    if (isOfImage) {
+      const fact =
+        message === undefined ? `that of the image ended with code ${code}` : "it has none";
+      throw new RunletError(
+        "failed_precondition",
+        `Cannot open a sandbox from the image: its agent needs python3, and ${fact}. Take an image that has it`,
+      );
+    }
     throw new RunletError(
       "unavailable",
-      exit.message === undefined
-        ? `${what}: its agent ended with code ${exit.code}. An image for sandboxes needs python3`
-        : `${what}: ${exit.message}. Try again, and run \`runlet doctor\` if it stays so`,
+      `Cannot open the sandbox: ${message ?? `its agent ended (${reason})`}. Try again, and run \`runlet doctor\` if it stays so`,
     );
   }
 
@@ -215,14 +225,14 @@ export class Agent implements AsyncDisposable {
     if (this.#network !== undefined) {
       throw new RunletError(
         "failed_precondition",
-        `Cannot save sandbox ${this.init.id}: it has a network, whose connections and addresses no copy can have. Save one without a network`,
+        `Cannot save the sandbox: it has a network, whose connections and addresses no copy can have. Save one without a network`,
       );
     }
     await this.#saves.add(async () => {
       this.#isToFreeze = this.isFrozen;
       this.#freezer.thaw();
       try {
-        using deadline = startDeadline(`save sandbox ${this.init.id}`, agentTimeoutMs, signal);
+        using deadline = startDeadline("save the sandbox", agentTimeoutMs, signal);
         using _quiet = await this.#link.quiet(deadline.signal);
         await this.init.checkpoint(directory, signal);
       } finally {
