@@ -1,8 +1,10 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import type { Client } from "../api/client/client.ts";
 import { alternate, type Contestant } from "./harness/alternate.ts";
 import type { Bench, Context } from "./harness/bench.ts";
+import type { BenchResult, Verdict } from "./harness/result.ts";
 import { startServer } from "./harness/server.ts";
 import { medianAtLeast, medianAtMost } from "./harness/verdicts.ts";
 import type { PeerName } from "./peers/names.ts";
@@ -18,6 +20,7 @@ const heatFactor = 8;
 const pieceBytes = 256 * 1024;
 /** An engine's command line takes a tenth of a second and more. */
 const mostCopies = 20;
+const curlVariant = "runlet@curl";
 
 /** What files of a sandbox cost: small ones in time, large ones in bytes a second. */
 export const files: Bench = {
@@ -30,13 +33,16 @@ export const files: Bench = {
   run: async (context) => {
     const { runs, progress } = context;
     const sizeBytes = runs < fullRuns ? shortBytes : largeBytes;
-    const { client } = await startServer(context);
+    const { client, url } = await startServer(context);
     const { id } = await client.createSandbox();
     progress("heat");
     for (let left = runs * heatFactor; left > 0; left--) await timeSmall(client, id);
     const opened = await context.peers.isolators();
     const small = await hostFile(context, "small", 1024);
     const large = await hostFile(context, "large", sizeBytes);
+    const curl = (await isCurlThere())
+      ? new Curl(`${url}/v1/sandboxes/${id}/files?path=large`)
+      : undefined;
     const times = await alternate(
       [
         { name: "runlet", samples: runs, sample: async () => await timeSmall(client, id) },
@@ -51,6 +57,7 @@ export const files: Bench = {
     const up = await alternate(
       [
         { name: "runlet", samples, sample: async () => await rateUp(client, id, sizeBytes) },
+        ...byCurl(curl, samples, async (each) => rateOf(sizeBytes, await each.up(large))),
         ...copying(opened, samples, async (copy) =>
           rateOf(sizeBytes, elapsedMs((await copy(large)).up)),
         ),
@@ -60,6 +67,7 @@ export const files: Bench = {
     const down = await alternate(
       [
         { name: "runlet", samples, sample: async () => await rateDown(client, id, sizeBytes) },
+        ...byCurl(curl, samples, async (each) => rateOf(sizeBytes, await each.down())),
         ...copying(opened, samples, async (copy) =>
           rateOf(sizeBytes, elapsedMs((await copy(large)).down)),
         ),
@@ -80,14 +88,14 @@ export const files: Bench = {
         unit,
         better: "higher",
         samples: up,
-        judge: (result) => [medianAtLeast(result, 200, unit)],
+        judge: (result) => [medianAtLeast(result, 200, unit), ...curlAtLeast(result, 200, unit)],
       },
       {
         name: "files-down",
         unit,
         better: "higher",
         samples: down,
-        judge: (result) => [medianAtLeast(result, 200, unit)],
+        judge: (result) => [medianAtLeast(result, 200, unit), ...curlAtLeast(result, 200, unit)],
       },
     ];
   },
@@ -103,6 +111,54 @@ function copying(
     const copy = isolator.copy?.bind(isolator);
     return copy === undefined ? [] : [{ name, samples, sample: async () => await take(copy) }];
   });
+}
+
+/** The same server with a client that costs little, to tell its bound from that of our client. */
+class Curl {
+  readonly #url: string;
+
+  constructor(url: string) {
+    this.#url = url;
+  }
+
+  /** Sends a file; answers how long that took, milliseconds. */
+  async up(path: string): Promise<number> {
+    return await this.#time(["--upload-file", path]);
+  }
+
+  /** Fetches the file; answers how long that took, milliseconds. */
+  async down(): Promise<number> {
+    return await this.#time([]);
+  }
+
+  async #time(args: readonly string[]): Promise<number> {
+    const told = ["--write-out", "%{time_total}", "--output", "/dev/null"];
+    const { stdout } = await execa("curl", ["--silent", "--fail", ...told, ...args, this.#url]);
+    return Number(stdout) * 1000;
+  }
+}
+
+async function isCurlThere(): Promise<boolean> {
+  return (await execa("curl", ["--version"], { reject: false })).exitCode === 0;
+}
+
+/** Where curl is there. */
+function curlAtLeast(
+  result: Pick<BenchResult, "series" | "ratios">,
+  limit: number,
+  unit: string,
+): Verdict[] {
+  const isThere = result.series.some(({ name }) => name === curlVariant);
+  return isThere ? [medianAtLeast(result, limit, unit, curlVariant)] : [];
+}
+
+function byCurl(
+  curl: Curl | undefined,
+  samples: number,
+  sample: (curl: Curl) => Promise<number>,
+): Contestant[] {
+  if (curl === undefined) return [];
+  return [{ name: curlVariant, samples, sample: async () => await sample(curl) }];
 }
 
 async function hostFile({ directory }: Context, name: string, sizeBytes: number): Promise<string> {

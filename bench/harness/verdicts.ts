@@ -11,7 +11,7 @@ export function medianAtMost(
 ): Verdict {
   const { p50 } = seriesOf(result, name);
   return {
-    promise: `p50${name === "runlet" ? "" : ` of ${name}`} <= ${limit} ${unit}`,
+    promise: `p50${ofVariant(name)} <= ${limit} ${unit}`,
     figure: `${p50.toPrecision(3)} ${unit}`,
     holds: p50 <= limit,
   };
@@ -27,11 +27,16 @@ export function meanAtMost(result: Measured, limit: number, unit: string): Verdi
   };
 }
 
-/** Whether Runlet's median is at least so much. */
-export function medianAtLeast(result: Measured, limit: number, unit: string): Verdict {
-  const { p50 } = seriesOf(result, "runlet");
+/** Whether Runlet's median, or that of a variant of it, is at least so much. */
+export function medianAtLeast(
+  result: Measured,
+  limit: number,
+  unit: string,
+  name = "runlet",
+): Verdict {
+  const { p50 } = seriesOf(result, name);
   return {
-    promise: `p50 >= ${limit} ${unit}`,
+    promise: `p50${ofVariant(name)} >= ${limit} ${unit}`,
     figure: `${p50.toPrecision(3)} ${unit}`,
     holds: p50 >= limit,
   };
@@ -83,4 +88,8 @@ export function ratioAtLeast(result: Measured, peer: string, limit: number): Ver
     figure: isThere ? `${least.toPrecision(3)} x` : `${peer} was not measured`,
     holds: isThere ? least >= limit : undefined,
   };
+}
+
+function ofVariant(name: string): string {
+  return name === "runlet" ? "" : ` of ${name}`;
 }
