@@ -49,7 +49,7 @@ export const commandSpec = z
       .optional()
       .openapi({
         description:
-          "After this time the command is killed with all of its session, and not the sandbox; where the agent inside does not do that within 10 s, the sandbox is ended",
+          "After this time the command is killed with all of its session, and not the sandbox; where the agent inside does not do that within 10 s, or 30 s of a busy sandbox, the sandbox is ended",
       }),
     background: z.boolean().default(false).openapi({
       description: "Answers as soon as it has started; it goes on beyond the request",

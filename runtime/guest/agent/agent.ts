@@ -39,6 +39,10 @@ const stdio = { kind: "channel", stderr: true } as const;
 const agentTimeoutMs = 10_000;
 /** How often is looked whether it could answer. */
 const agentCheckMs = 500;
+/** By how much an agent may take longer where the rest of its sandbox takes the processor time. */
+const busyFactor = 3;
+/** What of its processor time a sandbox takes where it is busy; one that only waits takes a few hundredths. */
+const busyShare = 0.1;
 
 /** What processes and file operations that say nothing else are done with. */
 export interface AgentSettings {
@@ -99,6 +103,8 @@ export class Agent implements AsyncDisposable {
   readonly #saves = new PQueue({ concurrency: 1 });
   /** What it was set up for last. */
   #setUp: { user: string; cwd: string | undefined; answer: Configured } | undefined;
+  /** How much processor time it may have. */
+  #cpus = 1;
   /** Whether it is to be frozen once it is saved. */
   #isToFreeze = false;
 
@@ -155,6 +161,7 @@ export class Agent implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const init = stack.use(await machine.restored(directory, { stdio, limits }));
     const agent = await Agent.#launch(init, undefined, signal);
+    agent.#cpus = limits.cpus;
     using deadline = startDeadline("wake the copy of a sandbox", agentTimeoutMs, signal);
     await agent.#ask("wake the copy", "reset", {}, deadline.signal);
     stack.move();
@@ -244,6 +251,7 @@ export class Agent implements AsyncDisposable {
 
   /** Sets what the sandbox may use from now on. @throws `unavailable` if the system refuses. */
   limit({ memoryBytes, cpus, pids }: Omit<ContainerLimits, "tmpBytes">): void {
+    this.#cpus = cpus;
     this.init.limit({ memoryBytes, cpus, pids });
   }
 
@@ -316,14 +324,16 @@ export class Agent implements AsyncDisposable {
    */
   async kill(pid: number): Promise<void> {
     const answered = Promise.allSettled([this.signal(pid, constants.signals.SIGKILL)]);
+    let usedUs = this.#cpuUs();
     for (let leftMs = agentTimeoutMs; leftMs > 0;) {
       if (await Promise.race([answered, sleep(agentCheckMs, undefined, { ref: false })])) return;
-      if (!this.#freezer.isFrozen && this.#saves.pending === 0) leftMs -= agentCheckMs;
+      const beforeUs = usedUs;
+      usedUs = this.#cpuUs();
+      if (this.#freezer.isFrozen || this.#saves.pending > 0) continue;
+      const isBusy = usedUs - beforeUs > this.#cpus * agentCheckMs * 1000 * busyShare;
+      leftMs -= isBusy ? agentCheckMs / busyFactor : agentCheckMs;
     }
-    throw new RunletError(
-      "deadline_exceeded",
-      `Cannot kill process ${pid}: the agent gives no answer within ${agentTimeoutMs} ms`,
-    );
+    throw new RunletError("deadline_exceeded", `Cannot kill process ${pid}: the agent is silent`);
   }
 
   async resize(
@@ -353,6 +363,10 @@ export class Agent implements AsyncDisposable {
     this.#link.close();
     await this.init[Symbol.asyncDispose]();
     await this.#network?.[Symbol.asyncDispose]();
+  }
+
+  #cpuUs(): number {
+    return this.init.usage()?.cpuUs ?? 0;
   }
 
   async #ask(
