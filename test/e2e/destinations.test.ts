@@ -18,7 +18,7 @@ const once = { maxAttempts: 1 };
 let server: TestServer;
 let client: Client;
 before(async () => {
-  server = await startTestServer();
+  server = await startTestServer({ overrides: { poolMax: 4 } });
   ({ client } = server);
   await client.deploy("told", { runtime: "node", code: { source: print } });
 });
