@@ -2,13 +2,16 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FunctionSpecInput } from "../../api/schema/function.ts";
 import type { Invocation } from "../../api/schema/invocation.ts";
+import { amount } from "../support/amount.ts";
 import { call } from "../support/call.ts";
 import { problemIn } from "../support/problem.ts";
 import { runningInvocation } from "../support/running.ts";
 import { nothingLeft, watchSandboxes } from "../support/sandboxes.ts";
 import { startTestServer } from "../support/server.ts";
 
-test("50 invocations at a limit of 4 never run more than 4 containers", async () => {
+const invocations = amount({ short: 20, long: 50 });
+
+test(`${invocations} invocations at a limit of 4 never run more than 4 containers`, async () => {
   await using server = await startTestServer({ overrides: { maxConcurrency: 4 } });
   const { client, config } = server;
   await client.deploy("nap", { runtime: "command", command: ["sleep", "0.2"] });
@@ -18,13 +21,15 @@ test("50 invocations at a limit of 4 never run more than 4 containers", async ()
   });
   await nothingLeft(config.stateDir);
   using watch = watchSandboxes(config.stateDir, 20);
-  const names = Array.from({ length: 50 }, (_, index) => (index % 5 === 0 ? "node" : "nap"));
+  const names = Array.from({ length: invocations }, (_, index) =>
+    index % 5 === 0 ? "node" : "nap",
+  );
   const answers = await Promise.all(names.map(async (name) => await client.invoke(name)));
   assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]));
   await nothingLeft(config.stateDir);
 
   const { items } = await client.invocations({ limit: 200 });
-  assert.equal(items.length, 50);
+  assert.equal(items.length, invocations);
   const most = mostAtOnce(items);
   assert.ok(most <= 4, `by the record, ${most} ran at once`);
   assert.ok(most >= 2, "by the record, none ran beside another");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FunctionSpecInput } from "../../api/schema/function.ts";
 import { poll } from "../../runtime/deadline.ts";
+import { amount } from "../support/amount.ts";
 import {
   frozenSandboxesOf,
   leftoversOf,
@@ -139,7 +140,7 @@ test("members that are killed from outside at random under load cost no caller a
   await using server = await startTestServer({ overrides: { poolFloor: 4, poolMax: 8 } });
   await server.client.deploy("counter", counter);
   await stocked(server, 4);
-  for (let call = 0; call < 12; call++) {
+  for (let call = 0; call < amount({ short: 4, long: 12 }); call++) {
     process.kill(await anyMember(server), "SIGKILL");
     const calls = [1, 2].map(async () => await server.client.invoke("counter"));
     for (const { status, body } of await Promise.all(calls)) {

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { FunctionSpecInput } from "../../api/schema/function.ts";
 import { poll } from "../../runtime/deadline.ts";
+import { amount } from "../support/amount.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 import { ready, stocked } from "../support/stock.ts";
 
 const timeoutMs = 60_000;
-const switches = 10;
+const switches = amount({ short: 4, long: 10 });
 const callers = 8;
 
 for (const isolation of ["reuse", "fresh"] as const) {

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { after, suite, test } from "node:test";
 import { poll } from "../../runtime/deadline.ts";
+import { amount } from "../support/amount.ts";
 import { problemOf } from "../support/problem.ts";
 import { tarOf } from "../runtime/image/archives.ts";
 import { startTestServer } from "../support/server.ts";
 
 const mebibyte = 1024 * 1024;
+const mebibytes = amount({ short: 512, long: 1024 });
 const server = await startTestServer();
 after(async () => await server[Symbol.asyncDispose]());
 const { client } = server;
@@ -203,17 +205,17 @@ suite("files of a sandbox", () => {
     });
   }
 
-  test("a gigabyte goes up and down in bounded memory", async () => {
+  test(`${mebibytes} MiB go up and down in bounded memory`, async () => {
     const before = process.memoryUsage().rss;
     let most = before;
     const piece = Buffer.alloc(mebibyte, "runlet");
-    await client.writeFile(id, "big", pieces(1024, piece));
+    await client.writeFile(id, "big", pieces(mebibytes, piece));
     let bytes = 0;
     for await (const chunk of await client.readFile(id, "big")) {
       bytes += chunk.byteLength;
       most = Math.max(most, process.memoryUsage().rss);
     }
-    assert.equal(bytes, 1024 * mebibyte);
+    assert.equal(bytes, mebibytes * mebibyte);
     assert.ok(most - before < 300 * mebibyte, `${(most - before) / mebibyte} MiB`);
     await client.removeFile(id, "big");
   });
