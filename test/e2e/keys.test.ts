@@ -5,7 +5,7 @@ import { after, before, suite, test } from "node:test";
 import { Client } from "../../api/client/client.ts";
 import type { CreatedKey, NewKeyInput, Scope } from "../../api/schema/key.ts";
 import { poll } from "../../runtime/deadline.ts";
-import { ApiDocument, type Operation } from "../support/api-document.ts";
+import { ApiDocument, neededBy } from "../support/api-document.ts";
 import { problemIn, problemOf } from "../support/problem.ts";
 import { rawRequest } from "../support/raw-request.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
@@ -200,10 +200,6 @@ test("a function at its URL asks for no key, and sees none that it is sent", asy
   assert.ok(names.includes("x-own"));
   assert.ok(!names.includes("authorization") && !names.includes("x-other"));
 });
-
-function neededBy(operation: Operation): string[] {
-  return (operation.security ?? []).flatMap(({ key = [] }) => key);
-}
 
 async function ask(name: string, lines: readonly string[]): ReturnType<typeof rawRequest> {
   const [method = "", template = ""] = name.split(" ");

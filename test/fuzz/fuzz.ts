@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import * as fc from "fast-check";
 import { Client } from "undici";
-import { ApiDocument, type Json, type Operation } from "../support/api-document.ts";
-import { startTestServer, type TestServer } from "../support/server.ts";
+import { Client as RunletClient } from "../../api/client/client.ts";
+import type { Scope } from "../../api/schema/key.ts";
+import { ApiDocument, type Json, neededBy, type Operation } from "../support/api-document.ts";
+import { startTestServer } from "../support/server.ts";
 import { type Described, requestsFor, type Sent } from "./requests.ts";
 
 /** No operation may let its caller wait for longer, but where it streams or runs code. */
@@ -14,47 +18,92 @@ const guestFailures =
 /** A server whose operations are sent what fits the document and what does not. */
 export interface Fuzzed extends AsyncDisposable {
   readonly operations: readonly string[];
-  /** Sends so many requests to an operation. @throws what went wrong with the smallest such request. */
+  /**
+   * Sends so many requests to an operation with a key for all, and a third as many without one and with a key of
+   * each scope. @throws what went wrong with the smallest such request.
+   */
   fuzz(operation: string, runs: number, seed?: number): Promise<void>;
   /** Fails where the server is not as well as it was. */
   unharmed(): Promise<void>;
 }
 
-/** Starts a server with one of everything that a request may name. */
+/** Starts a server that asks for keys, with one of everything that a request may name. */
 export async function startFuzzed(): Promise<Fuzzed> {
   await using stack = new AsyncDisposableStack();
-  const overrides = { maxSandboxes: 2, maxSnapshots: 2, maxConcurrency: 4 };
+  const overrides = {
+    auth: "required",
+    maxSandboxes: 2,
+    maxSnapshots: 2,
+    maxConcurrency: 4,
+  } as const;
   const server = stack.use(await startTestServer({ overrides }));
+  const first = readFileSync(join(server.config.dataDir, "admin.key"), "utf8").trim();
+  const admin = new RunletClient({ url: server.url, apiKey: first });
   const document = (await (await server.fetch("/openapi.json")).json()) as Document;
-  const known = await namesIn(server);
+  const known = await namesIn(admin);
   const api = new ApiDocument(document);
-  const all = new Map(describedIn(document).map((each) => [`${each.method} ${each.path}`, each]));
+  const callers = await callersOf(api, admin, first);
+  const described = new Map(
+    describedIn(document).map((each) => [`${each.method} ${each.path}`, each]),
+  );
   const { schemas } = document.components;
   const client = new Client(server.url, { headersTimeout: answerWithinMs });
   stack.defer(async () => await client.destroy());
   const owned = stack.move();
   return {
-    operations: [...all.keys()],
-    async fuzz(operation, numRuns, seed) {
-      const described = all.get(operation);
-      assert.ok(described);
-      const property = fc.asyncProperty(requestsFor(described, schemas, known), async (sent) => {
-        await send(client, api, operation, sent);
-      });
-      const parameters = { numRuns, endOnFailure: true, interruptAfterTimeLimit: 120_000 };
-      await fc.assert(property, seed === undefined ? parameters : { ...parameters, seed });
+    operations: [...described.keys()].toSorted(
+      (a, b) => Number(isRemoval(a)) - Number(isRemoval(b)),
+    ),
+    async fuzz(operation, runs, seed) {
+      const target = described.get(operation);
+      assert.ok(target);
+      for (const caller of callers) {
+        const property = fc.asyncProperty(requestsFor(target, schemas, known), async (sent) => {
+          await send({ client, api, caller }, operation, sent);
+        });
+        const numRuns = caller.scope === "admin" ? runs : Math.ceil(runs / 3);
+        const parameters = { numRuns, endOnFailure: true, interruptAfterTimeLimit: 120_000 };
+        await fc.assert(property, seed === undefined ? parameters : { ...parameters, seed });
+      }
     },
     async unharmed() {
       assert.equal((await server.fetch("/healthz")).status, 200);
-      await server.client.deploy("last", {
+      await admin.deploy("last", {
         runtime: "node",
         code: { source: "export const handler = () => 'well';" },
       });
-      const { body } = await server.client.invoke("last");
+      const { body } = await admin.invoke("last");
       assert.equal(Buffer.from(body).toString(), "well");
     },
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   };
+}
+
+/** Who sends requests: the holder of a key with one scope, or of none. */
+interface FuzzCaller {
+  readonly scope: Scope | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** One without a key, and one for each scope that the document knows. */
+async function callersOf(
+  api: ApiDocument,
+  admin: RunletClient,
+  first: string,
+): Promise<FuzzCaller[]> {
+  const scopes = new Set([...api.operations.values()].flatMap(neededBy));
+  const callers: FuzzCaller[] = [{ scope: undefined, headers: {} }];
+  for (const scope of scopes as ReadonlySet<Scope>) {
+    const key =
+      scope === "admin" ? first : (await admin.createKey({ name: scope, scopes: [scope] })).key;
+    callers.push({ scope, headers: { authorization: `Bearer ${key}` } });
+  }
+  return callers;
+}
+
+/** Whether there is less to ask for after it. */
+function isRemoval(operation: string): boolean {
+  return operation.startsWith("DELETE ");
 }
 
 interface Document {
@@ -75,7 +124,7 @@ function describedIn({ paths }: Document): Described[] {
 }
 
 /** Makes one of each, and answers what they are called. */
-async function namesIn({ client }: TestServer): Promise<string[]> {
+async function namesIn(client: RunletClient): Promise<string[]> {
   await client.deploy("good", {
     runtime: "node",
     code: { source: "export const handler = (event) => event;" },
@@ -89,39 +138,74 @@ async function namesIn({ client }: TestServer): Promise<string[]> {
   return ["good", invocationId, id, command, "1"];
 }
 
+interface Sending {
+  readonly client: Client;
+  readonly api: ApiDocument;
+  readonly caller: FuzzCaller;
+}
+
 async function send(
-  client: Client,
-  api: ApiDocument,
+  { client, api, caller }: Sending,
   operation: string,
-  { method, path, headers, body }: Sent,
+  sent: Sent,
 ): Promise<void> {
+  const answer = await answerTo(client, {
+    ...sent,
+    headers: { ...sent.headers, ...caller.headers },
+  });
+  // With a way up in it, a path is that of another operation, or of none; below a function's URL all are of one.
+  const { pathname } = new URL(sent.path, "http://x");
+  const isAtUrl = pathname.startsWith("/f/");
+  const meant = api.operationOf(sent.method, pathname) ?? (isAtUrl ? operation : undefined);
+  const refusal = refusalOf(caller, meant === undefined ? undefined : api.operations.get(meant));
+  if (refusal !== undefined) {
+    const why = `with ${caller.scope === undefined ? "no key" : `the scope ${caller.scope}`}`;
+    assert.equal(answer.status, refusal, `${why}: ${answer.text}`);
+    return;
+  }
+  // What a function answers is its own.
+  const isOfFunction = isAtUrl || operation === "POST /v1/functions/{name}/invocations";
+  if (isOfFunction && answer.type !== "application/problem+json") return;
+  assertAsDescribed(answer, meant ?? operation, api);
+}
+
+interface Answered {
+  readonly status: number;
+  readonly type: string;
+  /** Nothing of what streams. */
+  readonly text: string;
+}
+
+async function answerTo(client: Client, { method, path, headers, body }: Sent): Promise<Answered> {
   const response = await client.request({
     method,
     path,
     headers,
     ...(body !== undefined && { body: body.toWellFormed() }),
   });
+  const status = response.statusCode;
   const type = String(response.headers["content-type"] ?? "").split(";")[0] ?? "";
-  if (type === "text/event-stream") {
-    response.body.on("error", () => undefined).destroy();
-    return;
-  }
-  const text = await response.body.text();
-  // What a function answers is its own.
-  const isOfFunction =
-    path.startsWith("/f/") || operation === "POST /v1/functions/{name}/invocations";
-  if (isOfFunction && type !== "application/problem+json") return;
-  const answer = { status: response.statusCode, type, text };
-  assertAsDescribed(answer, operation, api.operations.get(operation)?.responses ?? {}, api);
+  if (type !== "text/event-stream") return { status, type, text: await response.body.text() };
+  response.body.on("error", () => undefined).destroy();
+  return { status, type, text: "" };
+}
+
+/** The status that a caller is refused with; undefined where the operation is open to it, or there is none. */
+function refusalOf({ scope }: FuzzCaller, operation: Operation | undefined): number | undefined {
+  if (operation === undefined) return scope === undefined ? 401 : undefined;
+  const needed = neededBy(operation);
+  if (needed.length === 0) return undefined;
+  if (scope === undefined) return 401;
+  return needed.includes(scope) ? undefined : 403;
 }
 
 /** The status is one of those that the document has, the body is as it is there, and nothing has broken. */
 function assertAsDescribed(
-  { status, type, text }: { status: number; type: string; text: string },
+  { status, type, text }: Answered,
   operation: string,
-  responses: Operation["responses"],
   api: ApiDocument,
 ): void {
+  const responses = api.operations.get(operation)?.responses ?? {};
   const isJson = /[/+]json$/.test(type) && text !== "";
   const answer = isJson ? (JSON.parse(text) as Json) : undefined;
   const isHead = operation.startsWith("HEAD ");

@@ -90,6 +90,11 @@ export class ApiDocument {
   }
 }
 
+/** The scopes of which an operation needs one; none where it is open to anybody. */
+export function neededBy({ security = [] }: Operation): string[] {
+  return security.flatMap(({ key = [] }) => key);
+}
+
 /** The document with each of its objects closed: a field that it does not name is a breach. */
 function closing(node: unknown, isMember = false): unknown {
   if (Array.isArray(node)) return node.map((each) => closing(each));
