@@ -9,7 +9,7 @@ import { Execution } from "./execution.ts";
 import type { Invocations } from "./invocations.ts";
 import { invocationError, type Outcome } from "./outcome.ts";
 import type { ScratchCode } from "./ports.ts";
-import { runOnRecord } from "./program-run.ts";
+import { ofProgram, runOnRecord } from "./program-run.ts";
 import { isUtf8 } from "./text.ts";
 import { type Trace, traceparentOf } from "./trace.ts";
 
@@ -76,6 +76,7 @@ export class Executor {
           env: { ...env, TRACEPARENT: traceparentOf(run.id, trace) },
           signal: run.signal,
           onOutput: tell,
+          onContainer: ofProgram(run.onContainer),
         };
         return (await runOnRecord(machine, { ...common, ...own })).outcome;
       },

@@ -19,7 +19,7 @@ import { AnswerStream } from "./answer-stream.ts";
 import { BodyFeed } from "./body-feed.ts";
 import type { BodyStream } from "./body-stream.ts";
 import { isRunletError, RunletError } from "./errors.ts";
-import { failureOfExit, type Outcome } from "./outcome.ts";
+import { failureOfExit, type OnContainer, type Outcome } from "./outcome.ts";
 import type { StoredVersion } from "./ports.ts";
 
 /** How long a function may take to load; what runs at import is bounded by it. */
@@ -40,6 +40,7 @@ export interface HandlerRunOptions {
   /** Loads the version into a container ahead of its next call. */
   load: (guest: Guest) => Promise<void>;
   onOutput?: OutputListener | undefined;
+  onContainer: OnContainer;
   /** Bound of an answer that is streamed, in bytes. */
   maxStreamBytes: number;
   /** What a body that still arrives is given to the guest by. */
@@ -97,7 +98,9 @@ export async function runHandler(
   for (let left = maxContainers; left > 0; left--) {
     const takeStart = performance.now();
     const taken = await pool.take({ class: poolClass, key, load, signal });
-    const run = new HandlerRun(options, { event, taken, takeUs: elapsedUs(takeStart) });
+    const takeUs = elapsedUs(takeStart);
+    options.onContainer({ containerId: taken.guest.init.id, start: taken.start, takeUs });
+    const run = new HandlerRun(options, { event, taken, takeUs });
     const outcome = await run.call();
     if (outcome !== undefined) return outcome;
     lastWords = run.lastWords;

@@ -18,7 +18,7 @@ import { RunletError } from "./errors.ts";
 import { idsFrom, newInvocationId } from "./invocation-id.ts";
 import type { FailureAbout, OnError } from "./on-error.ts";
 import type { OutputFeed } from "./output-feed.ts";
-import { asFailure, type Outcome } from "./outcome.ts";
+import { asFailure, type OnContainer, type Outcome } from "./outcome.ts";
 import type { Page } from "./page.ts";
 import { exitPatch, outcomePatch, toInvocation, toInvocationDetail } from "./record.ts";
 import { untilWritten } from "./until-written.ts";
@@ -46,6 +46,8 @@ export interface RunContext {
   readonly signal: AbortSignal;
   /** To be told of all output as it comes. */
   readonly onOutput: OutputListener;
+  /** To be told of the container: that is what is on record where the server dies with it. */
+  readonly onContainer: OnContainer;
 }
 
 /** The work of one invocation; it answers with an outcome whether it comes to its end or is cancelled. */
@@ -87,13 +89,18 @@ interface Run<T extends Outcome> {
 }
 
 interface Live {
-  /** What will be on record of it soon, if it is not yet. */
+  /** What is on record of it, or will be soon. */
   readonly row: StartedInvocation;
   readonly cancel: AbortController;
   readonly settled: Promise<unknown>;
 }
 
 type StartedInvocation = NewInvocation & { readonly queueUs: number };
+
+/** An invocation that is put on record while it runs, unless it ends before. */
+interface Opened extends Disposable {
+  readonly isOnRecord: boolean;
+}
 
 /** How long an invocation runs before it is on record as running. */
 const openAfterMs = 20;
@@ -246,7 +253,7 @@ export class Invocations {
     const { store, writer } = this.#options;
     const { timeline } = run;
     const opened = this.#open(started);
-    const outcome = await this.#work(started, run);
+    const outcome = await this.#work(started, opened, run);
     const patch = outcomePatch(outcome, timeline);
     const { stdout, stderr, ...summary } = { ...blankInvocation, ...started, ...patch };
     const recordUs = (): number => timeline.nowUs() - patch.finishedAtUs;
@@ -293,7 +300,7 @@ export class Invocations {
   }
 
   /** Puts an invocation on record that is still running after a moment; a shorter one is written once. */
-  #open(row: NewInvocation): Disposable & { readonly isOnRecord: boolean } {
+  #open(row: NewInvocation): Opened {
     const { store, writer, onError } = this.#options;
     let isOnRecord = false;
     const write = (): void => {
@@ -313,16 +320,33 @@ export class Invocations {
     };
   }
 
-  async #work<T extends Outcome>(row: StartedInvocation, run: Run<T>): Promise<T | Outcome> {
+  /** Adds to what is known of a running invocation: mostly before it is on record, which costs no write then. */
+  #add(row: StartedInvocation, { isOnRecord }: Opened, known: Partial<NewInvocation>): void {
+    Object.assign(row, known);
+    if (!isOnRecord) return;
+    const { store, writer, onError } = this.#options;
+    writer
+      .write(() => store.update(row.id, known))
+      .catch((error: unknown) => onError(error, aboutOf(row)));
+  }
+
+  async #work<T extends Outcome>(
+    row: StartedInvocation,
+    opened: Opened,
+    run: Run<T>,
+  ): Promise<T | Outcome> {
     const { work, cancel, signal } = run;
     const forward = (): void => {
       cancel.abort(new RunletError("cancelled", "Invocation was cancelled: its caller went away"));
     };
     const onOutput: OutputListener = (...output) => this.#options.feed.publish(row, ...output);
+    const onContainer: OnContainer = ({ containerId, start: startKind = null, takeUs = null }) =>
+      this.#add(row, opened, { containerId, startKind, takeUs });
     signal.addEventListener("abort", forward, { once: true });
     if (signal.aborted) forward();
     try {
-      return await work({ id: row.id, queueUs: row.queueUs, signal: cancel.signal, onOutput });
+      const { id, queueUs } = row;
+      return await work({ id, queueUs, signal: cancel.signal, onOutput, onContainer });
     } catch (error) {
       const failure = asFailure(error);
       if (failure.code === "internal") this.#options.onError(error, aboutOf(row));

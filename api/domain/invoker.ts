@@ -255,7 +255,7 @@ export class Invoker {
     request: Call,
     { onStream, logTail, ...context }: RunFacts,
   ): Promise<HandlerOutcome> {
-    const { id, signal, onOutput } = context;
+    const { id, signal, onOutput, onContainer } = context;
     const { machine, pool, images, code, stocking, secrets, maxStreamBytes } = this.#options;
     const traceparent = traceparentOf(id, request.trace);
     if (version.config.runtime === "command") {
@@ -265,7 +265,8 @@ export class Invoker {
       const env = secrets.environmentOf(version.config);
       const mask = maskOf(version.config, env);
       const environment = { ...env, TRACEPARENT: traceparent };
-      const run = { machine, image, version, env: environment, mask, task, onOutput, signal };
+      const told = { onOutput, onContainer, signal };
+      const run = { machine, image, version, env: environment, mask, task, ...told };
       return await runCommand({ ...run, stdin: request.event });
     }
     const { contentType, http, event: body } = request;
@@ -274,8 +275,8 @@ export class Invoker {
     const load = async (guest: Guest): Promise<void> => await stocking.load(guest, version);
     const poolClass = await poolClassOf(version.config, images);
     const onBegun = onStream && ((begun: BegunAnswer) => onStream(context, begun, logTail));
-    const about = { pool, poolClass, version, task, load, onOutput, maxStreamBytes, signal };
-    const run = { ...about, onStream: onBegun };
+    const about = { pool, poolClass, version, task, load, maxStreamBytes };
+    const run = { ...about, onOutput, onContainer, signal, onStream: onBegun };
     if (request.body === undefined) return await runHandler(run, event);
     return await this.#runStreamed(run, event, request.body);
   }

@@ -31,6 +31,12 @@ export interface Outcome {
   readonly end?: (isUrgent: boolean) => Promise<Exit>;
 }
 
+/** The container that a run has got, and how. */
+export type RunContainer = Pick<Outcome, "start" | "takeUs"> & { readonly containerId: string };
+
+/** Told of its container before anything of the run's own happens in it. */
+export type OnContainer = (container: RunContainer) => void;
+
 /** The status that a record gets. */
 export type FinalStatus = "succeeded" | "failed" | "timed_out" | "cancelled";
 

@@ -9,7 +9,7 @@ import type { Image } from "../../runtime/image/image.ts";
 import type { Machine } from "../../runtime/machine.ts";
 import { taskDirectory } from "../../runtime/oci/spec.ts";
 import type { HandlerOutcome } from "./handler-run.ts";
-import { failureOfExit, isSuccess, type Outcome } from "./outcome.ts";
+import { failureOfExit, isSuccess, type OnContainer, type Outcome } from "./outcome.ts";
 import type { StoredVersion } from "./ports.ts";
 import { isUtf8 } from "./text.ts";
 
@@ -24,12 +24,14 @@ export interface CommandRunOptions {
   task: string | undefined;
   stdin: Uint8Array;
   onOutput?: OutputListener | undefined;
+  onContainer: OnContainer;
   signal: AbortSignal;
 }
 
 /** Runs a command function: standard input is the event, standard output the answer. */
 export async function runCommand(options: CommandRunOptions): Promise<HandlerOutcome> {
-  const { machine, image, version, env, mask, task, stdin, onOutput, signal } = options;
+  const { machine, image, version, env, mask, task, stdin, onOutput, onContainer, signal } =
+    options;
   const { command, timeoutMs, outputBytes } = version.config;
   const { tmpBytes, memoryBytes, cpus, pids } = version.config;
   const { outcome, result } = await runOnRecord(machine, {
@@ -46,6 +48,7 @@ export async function runCommand(options: CommandRunOptions): Promise<HandlerOut
     timeoutMs,
     outputBytes,
     onOutput,
+    onContainer: ofProgram(onContainer),
     mask,
     signal,
   });
@@ -56,6 +59,11 @@ export async function runCommand(options: CommandRunOptions): Promise<HandlerOut
   const contentType = isText ? "text/plain; charset=utf-8" : "application/octet-stream";
   const answer = { status: 200, contentType, headers: [], body };
   return { ...outcome, answer, answerBytes: body.length, isAnswerCut: unmasked.truncated };
+}
+
+/** Tells of a program's container, which is always one of its own. */
+export function ofProgram(onContainer: OnContainer): (containerId: string) => void {
+  return (containerId) => onContainer({ containerId, start: "cold" });
 }
 
 /** Runs a program; its outcome holds what every record of a program does. */

@@ -17,12 +17,13 @@ export function outcomePatch(
   outcome: Outcome,
   timeline: Timeline,
 ): Omit<InvocationPatch, "finishedAtUs"> & { readonly finishedAtUs: number } {
-  const { failure, thrown, exit, stdout, stderr } = outcome;
+  const { failure, thrown, exit, stdout, stderr, containerId, start, takeUs } = outcome;
   return {
     status: statusOf(outcome),
-    startKind: outcome.start ?? null,
-    containerId: outcome.containerId ?? null,
-    takeUs: outcome.takeUs ?? null,
+    // Where an outcome does not tell of its container, what was known before stays.
+    ...(start !== undefined && { startKind: start }),
+    ...(containerId !== undefined && { containerId }),
+    ...(takeUs !== undefined && { takeUs }),
     initUs: outcome.initUs ?? null,
     runUs: outcome.runUs ?? null,
     answerBytes: outcome.answerBytes ?? null,

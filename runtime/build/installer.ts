@@ -45,6 +45,13 @@ export interface Installation extends InstallRequest {
   readonly identity: string;
 }
 
+/** Who is told of an installation as it runs, and what ends it. */
+export interface InstallListeners {
+  readonly onOutput: OutputListener;
+  readonly onContainer: (containerId: string) => void;
+  readonly signal: AbortSignal;
+}
+
 /** Where the packages of a manager stand in the code. */
 export const packageDirectories: Readonly<Record<PackageManager, string>> = {
   npm: "node_modules",
@@ -119,7 +126,7 @@ export class Installer {
   async run(
     installation: Installation,
     task: string,
-    { signal, onOutput }: { signal: AbortSignal; onOutput: OutputListener },
+    { signal, onOutput, onContainer }: InstallListeners,
   ): Promise<ProgramResult> {
     const { machine, sockets, hosts, memoryBytes, maxBytes, timeoutMs } = this.#options;
     const { manager, image, found, env, packages } = installation;
@@ -155,6 +162,7 @@ export class Installer {
       onOutput: (stream, chunk) => {
         if (stream === "stderr") onOutput(stream, chunk);
       },
+      onContainer,
       signal,
     };
     return await runProgram(machine, options);

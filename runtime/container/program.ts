@@ -22,6 +22,8 @@ export interface ProgramOptions extends Omit<ContainerSpecOptions, "pids">, Cont
   /** Whether the program may connect to the host's sockets in what is mounted for it. */
   hasHostSockets?: boolean;
   onOutput?: OutputListener | undefined;
+  /** Told its container's id before there is one. */
+  onContainer?: (containerId: string) => void;
   /** What must not be seen of the output, be it as it comes or as it is kept. */
   mask?: Mask | undefined;
   signal: AbortSignal;
@@ -61,6 +63,7 @@ export async function runProgram(
     ...(hasHostSockets && { hostUds: "open" }),
   });
   options.signal.throwIfAborted();
+  options.onContainer?.(init.id);
   await init.create();
   await init.start();
   init.stdout?.attach((chunk) => {

@@ -10,9 +10,10 @@ import type { BuildStore } from "../../../store/builds.ts";
 import type { Build, FunctionSpec } from "../../schema/function.ts";
 import { readTar } from "../code/tar-archive.ts";
 import { RunletError } from "../errors.ts";
-import type { Invocations } from "../invocations.ts";
+import type { Invocations, RunContext } from "../invocations.ts";
 import { failureOfExit, invocationError, isSuccess, type Outcome } from "../outcome.ts";
 import type { CodeFile, CodeRepository } from "../ports.ts";
+import { ofProgram } from "../program-run.ts";
 import { type Dependencies, dependenciesOf } from "./dependencies.ts";
 
 export interface BuilderOptions {
@@ -113,11 +114,14 @@ export class Builder {
   async #run(
     installation: Installation,
     task: string,
-    run: Parameters<Installer["run"]>[2],
+    run: RunContext,
   ): Promise<{ outcome: Outcome; files: readonly CodeFile[] }> {
     const { installer } = this.#options;
     const start = performance.now();
-    const { exit, stdout, stderr, containerId } = await installer.run(installation, task, run);
+    const { exit, stdout, stderr, containerId } = await installer.run(installation, task, {
+      ...run,
+      onContainer: ofProgram(run.onContainer),
+    });
     const runUs = Math.round((performance.now() - start) * 1000);
     const facts: Outcome = { exit, stderr, containerId, start: "cold", runUs };
     if (!isSuccess(exit)) {
