@@ -155,7 +155,7 @@ async function send(
   });
   // With a way up in it, a path is that of another operation, or of none; below a function's URL all are of one.
   const { pathname } = new URL(sent.path, "http://x");
-  const isAtUrl = pathname.startsWith("/f/");
+  const isAtUrl = /^\/f\/[^/]+(?:\/|$)/.test(pathname);
   const meant = api.operationOf(sent.method, pathname) ?? (isAtUrl ? operation : undefined);
   const refusal = refusalOf(caller, meant === undefined ? undefined : api.operations.get(meant));
   if (refusal !== undefined) {
