@@ -1,11 +1,13 @@
 import Sqlite from "better-sqlite3";
-import { copyFile, lstat, mkdir, mkdtemp, open, readdir, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { copyFile, mkdir, open, readdir, rename } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { BuildStore } from "./builds.ts";
 import { CodeStore } from "./code-store.ts";
 import { openDatabase } from "./database.ts";
 import { FunctionStore } from "./functions.ts";
 import { lockDataDirectory } from "./lock.ts";
+import { isThere } from "./presence.ts";
+import { stageBeside } from "./staging.ts";
 
 /** Where a server keeps what a backup is of. */
 export interface BackedUp {
@@ -39,12 +41,13 @@ export async function backUp(from: BackedUp, target: string): Promise<BackupSumm
       `Cannot back up ${from.dataDir}: the key of its secrets is not at ${from.secretKeyFile}. Say where it is with RUNLET_SECRET_KEY_FILE`,
     );
   }
-  await using staged = await stagedBeside(target);
+  await using staged = await stageBeside(target);
   await copyRecord(join(from.dataDir, databaseName), join(staged.path, databaseName));
   // Code is on disk before the record refers to it, and stays while a server runs.
   const codeCount = await copyCode(staged.path, from.dataDir, staged.path);
   await copyPrivately(from.secretKeyFile, join(staged.path, secretKeyName));
   await copyPrivately(join(from.dataDir, firstKeyName), join(staged.path, firstKeyName));
+  await staged.finish();
   await flush(staged.path);
   await rename(staged.path, target);
   await flushOne(dirname(target));
@@ -64,7 +67,7 @@ export async function restore(backup: string, to: BackedUp): Promise<BackupSumma
   if (hasSecretKey) {
     await requireAbsent(to.secretKeyFile, "Move it away: the backup has a key of its own");
   }
-  await using staged = await stagedBeside(database);
+  await using staged = await stageBeside(database);
   await copyFile(join(backup, databaseName), join(staged.path, databaseName));
   requireSound(join(staged.path, databaseName), backup);
   const codeCount = await copyCode(staged.path, backup, to.dataDir);
@@ -132,26 +135,6 @@ async function flush(directory: string): Promise<void> {
 async function flushOne(path: string): Promise<void> {
   await using handle = await open(path);
   await handle.sync();
-}
-
-/** A directory on the same disk, for its owner alone, which goes with what is left in it. */
-async function stagedBeside(path: string): Promise<AsyncDisposable & { readonly path: string }> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  const staged = await mkdtemp(join(dirname(path), `.${basename(path)}-`));
-  return {
-    path: staged,
-    [Symbol.asyncDispose]: async () => await rm(staged, { recursive: true, force: true }),
-  };
-}
-
-async function isThere(path: string): Promise<boolean> {
-  try {
-    await lstat(path);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
-    throw error;
-  }
 }
 
 async function requireAbsent(path: string, advice: string): Promise<void> {
