@@ -3,6 +3,7 @@ import type { MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { Logger } from "pino";
 import type { Registry } from "prom-client";
+import { requirePace } from "./body-pace.ts";
 import { eventTooLarge } from "./domain/body-stream.ts";
 import type { DeadLetters } from "./domain/events/dead-letters.ts";
 import type { Events } from "./domain/events/events.ts";
@@ -47,6 +48,7 @@ import { describeApi } from "./routes/openapi.ts";
 import { secretRoutes } from "./routes/secrets.ts";
 import { statisticsRoutes } from "./routes/statistics.ts";
 import { routeNotFound } from "./routes/problem.ts";
+import type { NodeEnv } from "./routes/respond.ts";
 import { sandboxEventRoutes } from "./routes/sandbox-events.ts";
 import { webhookRoutes } from "./routes/webhooks.ts";
 import { sandboxCommandRoutes } from "./routes/sandbox-commands.ts";
@@ -119,13 +121,15 @@ export function createApp(options: AppOptions): OpenAPIHono {
   const { functions, invoker, events } = options;
   const fail = failWith(options);
   const app = new OpenAPIHono();
-  app.use(async (context, next) => {
+  const around: MiddlewareHandler<NodeEnv> = async (context, next) => {
+    using _pace = requirePace(context.env);
     await next();
     // Nobody reads the body of an answer to HEAD, and what makes it must not go on.
     if (context.req.raw.method === "HEAD") await context.res.body?.cancel();
     // A server that is going away must not have its last callers wait for their connections' end.
     if (options.isClosing()) context.header("connection", "close");
-  });
+  };
+  app.use(around);
   if (options.watch !== undefined) app.use(options.watch);
   app.use(guard(options.gate));
   // Code travels as base64 inside JSON.
