@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { availableParallelism } from "node:os";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type ProgramOptions, type ProgramResult, runProgram } from "../container/program.ts";
@@ -62,6 +63,8 @@ const mebibyte = 1024 * 1024;
 const logBytes = mebibyte;
 /** What a tar says of each file, for as many as code may have. */
 const tarBytes = 20_000 * 1536;
+/** One core is left to those who are served meanwhile: busy scripts on all cores have stopped a server for seconds. */
+const buildCpus = Math.max(1, Math.min(2, availableParallelism() - 1));
 const toolDirectory = "/run/build";
 const certificates = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -144,6 +147,9 @@ export class Installer {
       const socket = `${toolDirectory}/net/${proxySocket}`;
       args = [interpreters[manager], relay, socket, ...args];
     }
+    const installedBytes = maxBytes + tarBytes;
+    const overfull = new AbortController();
+    let writtenBytes = 0;
     const options: ProgramOptions = {
       image,
       args: ["sh", "-c", script, "build", ...args],
@@ -153,17 +159,20 @@ export class Installer {
       hasHostSockets: isOnline,
       memoryBytes,
       tmpBytes: Math.floor(memoryBytes * 0.75),
-      cpus: 2,
+      cpus: buildCpus,
       pids: 256,
       stdin: new Uint8Array(),
       timeoutMs,
       outputBytes: logBytes,
-      stdoutBytes: maxBytes + tarBytes,
+      stdoutBytes: installedBytes,
       onOutput: (stream, chunk) => {
-        if (stream === "stderr") onOutput(stream, chunk);
+        if (stream === "stderr") return onOutput(stream, chunk);
+        writtenBytes += chunk.byteLength;
+        // Nothing that comes after it could make it less.
+        if (writtenBytes > installedBytes) overfull.abort();
       },
       onContainer,
-      signal,
+      signal: AbortSignal.any([signal, overfull.signal]),
     };
     return await runProgram(machine, options);
   }

@@ -124,11 +124,13 @@ export class Builder {
     });
     const runUs = Math.round((performance.now() - start) * 1000);
     const facts: Outcome = { exit, stderr, containerId, start: "cold", runUs };
+    if (stdout.truncated) {
+      return { files: [], outcome: { ...facts, failure: tooLarge(installer.maxBytes) } };
+    }
     if (!isSuccess(exit)) {
       return { files: [], outcome: { ...facts, failure: failureOf(exit, installer.timeoutMs) } };
     }
     try {
-      if (stdout.truncated) throw tooLarge(installer.maxBytes);
       const limits = { maxBytes: installer.maxBytes, maxFiles };
       const files = await readTar(stdout.toBuffer(), limits);
       const directory = `${packageDirectories[installation.manager]}/`;
