@@ -35,3 +35,12 @@ suite("the paths that the documents name", () => {
     assert.ok([...text.matchAll(/`((?:api|runtime|store)\/[^`]*)`/g)].length > 20);
   });
 });
+
+test("the command that runs the image gives the rights that the compose file gives", async () => {
+  const compose = await readFile(join(root, "deploy/compose.yaml"), "utf8");
+  const readme = await readFile(join(root, "README.md"), "utf8");
+  const listed = [...compose.matchAll(/^\s+- ([A-Z_]+)$/gm)].map(([, name]) => name);
+  const given = [...readme.matchAll(/--cap-add ([A-Z_]+)/g)].map(([, name]) => name);
+  assert.ok(listed.length > 10);
+  assert.deepEqual(new Set(given), new Set(listed));
+});
