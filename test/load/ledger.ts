@@ -14,6 +14,8 @@ export interface Ledger {
   readonly keyed: Map<string, { invocationId: string; text: string }>;
   /** Events that were accepted, and whether a URL is to be told of their end. */
   readonly accepted: Map<string, { isCalledBack: boolean }>;
+  /** What versions that were built answer, by function and version. */
+  readonly built: Map<string, string>;
   /** Sandboxes that were opened. */
   readonly opened: Set<string>;
   /** Commands that have ended, with their exit codes. */
@@ -29,6 +31,7 @@ export function newLedger(): Ledger {
     answered: new Map(),
     keyed: new Map(),
     accepted: new Map(),
+    built: new Map(),
     opened: new Set(),
     commands: new Map(),
     snapshots: new Set(),
@@ -41,8 +44,14 @@ export interface Tally {
   readonly answered: number;
   readonly accepted: number;
   readonly sandboxes: number;
+  readonly builds: number;
 }
 
-export function tallyOf({ answered, accepted, opened }: Ledger): Tally {
-  return { answered: answered.size, accepted: accepted.size, sandboxes: opened.size };
+export function tallyOf({ answered, accepted, opened, built }: Ledger): Tally {
+  return {
+    answered: answered.size,
+    accepted: accepted.size,
+    sandboxes: opened.size,
+    builds: built.size,
+  };
 }

@@ -22,6 +22,7 @@ export async function holdToAll(client: Client, ledger: Ledger, told: Receiver):
   assert.deepEqual((await client.deadLetters()).items, []);
   await holdAnswers(client, ledger);
   await holdKeys(client, ledger);
+  await holdBuilds(client, ledger);
   await holdEvents(client, ledger);
   await holdSandboxes(client, ledger);
   await holdSnapshots(client, ledger);
@@ -44,6 +45,15 @@ async function holdKeys(client: Client, { keyed }: Ledger): Promise<void> {
     const again = await client.invoke("warm", { event, idempotencyKey });
     const answer = { invocationId: again.invocationId, text: Buffer.from(again.body).toString() };
     assert.deepEqual(answer, { invocationId, text });
+  }
+}
+
+/** What was built and deployed runs, with what was installed for it. */
+async function holdBuilds(client: Client, { built }: Ledger): Promise<void> {
+  for (const [version, word] of built) {
+    const [name = "", qualifier] = version.split(":");
+    const { body } = await client.invoke(name, { qualifier });
+    assert.equal(Buffer.from(body).toString(), word, version);
   }
 }
 

@@ -6,6 +6,7 @@ import { poll } from "../../runtime/deadline.ts";
 import { networkSupport } from "../../runtime/network/support.ts";
 import { openDatabase } from "../../store/database.ts";
 import type { Caller } from "../load/act.ts";
+import { buildActs } from "../load/build-acts.ts";
 import { callbackSecret, functionActs, prepareFunctions } from "../load/function-acts.ts";
 import { type Ledger, newLedger, type Tally, tallyOf } from "../load/ledger.ts";
 import { load } from "../load/load.ts";
@@ -93,6 +94,7 @@ async function loadUntilKilled(
   const loading = Promise.all([
     load(caller, { acts: functionActs, callers: functionCallers, mayEnd: true }),
     load(caller, { acts: sandboxActs, callers: sandboxCallers, mayEnd: true }),
+    load(caller, { acts: buildActs, callers: 1, mayEnd: true }),
   ]);
   await untilTold(known.ledger, Math.random() * mostTold);
   if (moment === "draining") {
