@@ -4,7 +4,7 @@ import { amount } from "../support/amount.ts";
 import { type ChildServer, startChildServer } from "../support/child-server.ts";
 
 const mebibyte = 1024 * 1024;
-const megabytes = amount({ short: 250, long: 1000 });
+const megabytes = amount({ short: 150, long: 1000 });
 const longBytes = megabytes * 1_000_000;
 const maxGrowthBytes = 100 * mebibyte;
 

@@ -8,7 +8,7 @@ import { tarOf } from "../runtime/image/archives.ts";
 import { startTestServer } from "../support/server.ts";
 
 const mebibyte = 1024 * 1024;
-const mebibytes = amount({ short: 512, long: 1024 });
+const mebibytes = amount({ short: 256, long: 1024 });
 const server = await startTestServer();
 after(async () => await server[Symbol.asyncDispose]());
 const { client } = server;

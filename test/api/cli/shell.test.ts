@@ -12,6 +12,9 @@ after(async () => await server[Symbol.asyncDispose]());
 const { client, url } = server;
 const box = await client.sandboxes.open();
 
+/** With the bell of a line that was given up. */
+const prompt = /[>$#] \u0007*$/;
+
 async function shown(terminal: OnTerminal, wanted: RegExp): Promise<RegExpExecArray> {
   const probe = (): RegExpExecArray | undefined => wanted.exec(terminal.screen()) ?? undefined;
   return await poll(`see ${wanted.source}`, probe, { timeoutMs: 30_000 });
@@ -19,16 +22,20 @@ async function shown(terminal: OnTerminal, wanted: RegExp): Promise<RegExpExecAr
 
 test("a shell is typed into, resized with its window and interrupted, and its exit code is ours", async () => {
   using terminal = runletOnTerminal(["shell", box.id, "-e", "PS1=> "], { url });
-  await shown(terminal, /[>$#] $/);
-  terminal.type("stty size; echo sle''eps; sleep 300\r");
+  await shown(terminal, prompt);
+  // The program says itself that it runs: a shell that is interrupted while it makes one loses sight of it.
+  terminal.type("stty size; sh -c 'echo sle\"\"eps; exec sleep 300'\r");
   await shown(terminal, /24 200[\s\S]*sleeps/);
   terminal.resize(100, 30);
   terminal.type("\u0003");
+  await shown(terminal, new RegExp(`sleeps[\\s\\S]*${prompt.source}`));
+  let asked = 0;
   const resized = async (): Promise<true | undefined> => {
-    terminal.type("stty size\r");
+    terminal.type(`stty size; echo th''at-${++asked}\r`);
+    await shown(terminal, new RegExp(`that-${asked}[\\s\\S]*${prompt.source}`));
     return terminal.screen().includes("30 100") || undefined;
   };
-  await poll("see it resized", resized, { timeoutMs: 20_000, intervalMs: 200 });
+  await poll("see it resized", resized, { timeoutMs: 20_000 });
   terminal.type("exit 7\r");
   const { exitCode, screen } = await terminal.ended();
   assert.equal(exitCode, 7, screen);
