@@ -85,7 +85,10 @@ export class Channel implements Disposable {
       maxFrameBytes: this.#maxFrameBytes,
     });
     let isBelowMark = true;
+    // Together, they are one system call.
+    this.#socket.cork();
     for (const chunk of chunks) isBelowMark = this.#socket.write(chunk);
+    this.#socket.uncork();
     if (isBelowMark) return;
     this.#drained ??= Promise.withResolvers<void>();
     await untilAborted(this.#drained.promise, signal);

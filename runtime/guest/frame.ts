@@ -26,8 +26,8 @@ const { parse, stringify } = JSON;
 const lengthBytes = 4;
 const prefixBytes = 2 * lengthBytes;
 
-/** Bodies up to this size are copied behind their header: one write is cheaper than two. */
-const joinedBodyBytes = 64 * 1024;
+/** Bodies up to this size are copied behind their header, which is cheaper than a further buffer to be written. */
+const joinedBodyBytes = 4 * 1024;
 
 /**
  * The bytes of a frame, in the order in which they are to be written; a large body is not copied.

@@ -115,8 +115,12 @@ export class AgentLink implements Disposable {
 
   #write(chunks: readonly Uint8Array[]): void {
     let isBelowMark = this.#held === undefined;
-    if (this.#held !== undefined) this.#held.push(...chunks);
-    else for (const chunk of chunks) isBelowMark = this.#socket.write(chunk);
+    if (this.#held === undefined) {
+      // Together, they are one system call.
+      this.#socket.cork();
+      for (const chunk of chunks) isBelowMark = this.#socket.write(chunk);
+      this.#socket.uncork();
+    } else this.#held.push(...chunks);
     if (!isBelowMark) this.#drained ??= Promise.withResolvers<void>();
   }
 
