@@ -43,8 +43,8 @@ async function sampled(): Promise<SandboxStats | undefined> {
 
 /** Tells the number of each signal that comes. */
 const catching = `
-import signal
-def catch(number, _): print(number, flush=True)
+import os, signal
+def catch(number, _): os.write(1, b"%d\\n" % number)
 for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}: signal.signal(number, catch)
 print("ready", flush=True)
 while True: signal.pause()
