@@ -16,14 +16,19 @@ export const sandboxActs: Acts = {
   pause: [1, inSandbox(pauseAndResume)],
   context: [1, inSandbox(runCells)],
   tunnel: [1, inSandbox(useTunnel)],
-  copy: [1, inSandbox(copy)],
+  // One with a network cannot be saved.
+  copy: [1, inSandbox(copy, { mayHaveNetwork: false })],
 };
 
 /** Opens a sandbox for something; some are left open, where the load wants that. */
-function inSandbox(act: (caller: Caller, box: Sandbox) => Promise<void>): Act {
+function inSandbox(
+  act: (caller: Caller, box: Sandbox) => Promise<void>,
+  { mayHaveNetwork = true } = {},
+): Act {
   return async (caller) => {
     const { client, ledger, leavesOpen, hasNetworks } = caller;
-    const network = hasNetworks && isChance(0.2) ? { network: { allow: ["11.22.33.44"] } } : {};
+    const network =
+      hasNetworks && mayHaveNetwork && isChance(0.2) ? { network: { allow: ["11.22.33.44"] } } : {};
     const box = await client.sandboxes.open({ ...small, ...network });
     ledger.opened.add(box.id);
     let isDone = false;
