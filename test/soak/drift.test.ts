@@ -40,6 +40,11 @@ suite("drift", () => {
     assert.deepEqual(broken(noisy), []);
   });
 
+  test("is not what rises for long and is collected then", () => {
+    const late = hour((share) => ({ memoryBytes: share < 0.85 ? 200e6 + share * 120e6 : 190e6 }));
+    assert.deepEqual(broken(late), []);
+  });
+
   const growing: Partial<Record<Measure, number>> = {
     memoryBytes: 100e6,
     heapBytes: 60e6,
