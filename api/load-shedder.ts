@@ -10,6 +10,8 @@ export interface LoadShedderOptions {
   readonly gate: Gate;
   readonly functions: Functions;
   readonly invoker: Invoker;
+  /** Whether the server is about to end: then the routes have connections end, too. */
+  readonly isClosing: () => boolean;
   /** Told of each request that is turned away. */
   readonly onThrottled: (reason: "capacity") => void;
 }
@@ -41,14 +43,14 @@ const maxBodyBytes = 65_536;
  * to be refused goes on to them.
  */
 export function createLoadShedder(options: LoadShedderOptions): Shed {
-  const { gate, functions, invoker, onThrottled } = options;
+  const { gate, functions, invoker, isClosing, onThrottled } = options;
   return (request, response) => {
     const { method = "", url = "", headers } = request;
     const { name, qualifier, isAtUrl } = invocationIn(method, url);
     if (name === "") return false;
     try {
       const refusal = invoker.refusalOf(name);
-      if (refusal === undefined || asksForMore(headers)) return false;
+      if (refusal === undefined || isClosing() || asksForMore(headers)) return false;
       const { http } = functions.resolve(name, qualifier).config;
       if (isAtUrl && !http.public) return false;
       gate.admit({ method, path: url.split("?", 1)[0] ?? "", headers });

@@ -107,7 +107,8 @@ export async function startServer(
     url: () => listener.url,
   });
 
-  const shed = createLoadShedder({ ...services, gate, onThrottled: metrics.onThrottled });
+  const { onThrottled } = metrics;
+  const shed = createLoadShedder({ ...services, gate, isClosing: () => isClosing, onThrottled });
   // Each request is followed to its end where somebody wants to know of it.
   const listener = await listen(app, config, watch === undefined ? shed : () => false);
   stack.defer(async () => {

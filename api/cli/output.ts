@@ -15,6 +15,12 @@ export function printDone({ json }: { json?: boolean }, value: unknown, line: st
   else process.stdout.write(`${line}\n`);
 }
 
+/** Tells what was made: a value for programs, or its id alone, with what a person may do next. */
+export function printMade(options: { json?: boolean }, made: { id: string }, next: string): void {
+  printDone(options, made, made.id);
+  if (!options.json && process.stdout.isTTY) process.stdout.write(`${next}\n`);
+}
+
 /** Tells of a path that is not taken along, and why not. */
 export function printLeftOut(path: string, reason: string): void {
   process.stderr.write(`[left out ${printable(`${path}: ${reason}`, { isTTY: true })}]\n`);

@@ -9,11 +9,28 @@ export function medianAtMost(
   unit: string,
   name = "runlet",
 ): Verdict {
+  return ofMedian(result, { name, sign: "<=", limit, unit });
+}
+
+/** Whether Runlet's median, or that of a variant of it, is at least so much. */
+export function medianAtLeast(
+  result: Measured,
+  limit: number,
+  unit: string,
+  name = "runlet",
+): Verdict {
+  return ofMedian(result, { name, sign: ">=", limit, unit });
+}
+
+function ofMedian(
+  result: Measured,
+  { name, sign, limit, unit }: { name: string; sign: "<=" | ">="; limit: number; unit: string },
+): Verdict {
   const { p50 } = seriesOf(result, name);
   return {
-    promise: `p50${ofVariant(name)} <= ${limit} ${unit}`,
+    promise: `p50${name === "runlet" ? "" : ` of ${name}`} ${sign} ${limit} ${unit}`,
     figure: `${p50.toPrecision(3)} ${unit}`,
-    holds: p50 <= limit,
+    holds: sign === "<=" ? p50 <= limit : p50 >= limit,
   };
 }
 
@@ -24,21 +41,6 @@ export function meanAtMost(result: Measured, limit: number, unit: string): Verdi
     promise: `mean <= ${limit} ${unit}`,
     figure: `${mean.toPrecision(3)} ${unit}`,
     holds: mean <= limit,
-  };
-}
-
-/** Whether Runlet's median, or that of a variant of it, is at least so much. */
-export function medianAtLeast(
-  result: Measured,
-  limit: number,
-  unit: string,
-  name = "runlet",
-): Verdict {
-  const { p50 } = seriesOf(result, name);
-  return {
-    promise: `p50${ofVariant(name)} >= ${limit} ${unit}`,
-    figure: `${p50.toPrecision(3)} ${unit}`,
-    holds: p50 >= limit,
   };
 }
 
@@ -88,8 +90,4 @@ export function ratioAtLeast(result: Measured, peer: string, limit: number): Ver
     figure: isThere ? `${least.toPrecision(3)} x` : `${peer} was not measured`,
     holds: isThere ? least >= limit : undefined,
   };
-}
-
-function ofVariant(name: string): string {
-  return name === "runlet" ? "" : ` of ${name}`;
 }

@@ -4,6 +4,7 @@ import { isRunletError, RunletError } from "../errors.ts";
 import type { Mask } from "../container/stdio/mask.ts";
 import { maskedText } from "../container/stdio/masked-sink.ts";
 import { defaultFrameLimits, encodeFrame, FrameDecoder } from "./frame.ts";
+import { writeTogether } from "./write-together.ts";
 import { parseGuestMessage } from "./guest-message.ts";
 import {
   type GuestError,
@@ -84,12 +85,7 @@ export class Channel implements Disposable {
       ...defaultFrameLimits,
       maxFrameBytes: this.#maxFrameBytes,
     });
-    let isBelowMark = true;
-    // Together, they are one system call.
-    this.#socket.cork();
-    for (const chunk of chunks) isBelowMark = this.#socket.write(chunk);
-    this.#socket.uncork();
-    if (isBelowMark) return;
+    if (writeTogether(this.#socket, chunks)) return;
     this.#drained ??= Promise.withResolvers<void>();
     await untilAborted(this.#drained.promise, signal);
     if (this.#isOver) throw this.#gone(message);

@@ -51,7 +51,7 @@ const bounds: Readonly<Record<Measure, Bound>> = {
 };
 
 /** How far these rise is up to the collector, which may wait for a quarter of an hour; what leaks is in what is left. */
-const collected: ReadonlySet<Measure> = new Set(["memoryBytes", "heapBytes"]);
+export const collected: ReadonlySet<string> = new Set<Measure>(["memoryBytes", "heapBytes"]);
 
 /** How each measure went. @throws RangeError for fewer than three samples. */
 export function driftsOf(samples: readonly Sample[]): Drift[] {

@@ -10,7 +10,7 @@ import { startChildServer, type ChildServer } from "../support/child-server.ts";
 import { startReceiver } from "../support/receiver.ts";
 import { tempDir } from "../support/temp-dir.ts";
 import { countsOf } from "./counts.ts";
-import { type Drift, driftsOf, type Sample } from "./drift.ts";
+import { collected, type Drift, driftsOf, type Sample } from "./drift.ts";
 import { type Idle, metricOf, whenIdle } from "./idle.ts";
 import { Probe } from "./probe.ts";
 
@@ -165,7 +165,7 @@ async function whenPaused<T>({ client }: ChildServer, measure: () => Promise<T>)
 function keptOf(before: Idle, after: Idle, moreMemoryBytes: number): Kept[] {
   return (Object.keys(before) as (keyof Idle)[]).map((measure) => {
     const more = after[measure] - before[measure];
-    const most = measure === "memoryBytes" || measure === "heapBytes" ? moreMemoryBytes : 0;
+    const most = collected.has(measure) ? moreMemoryBytes : 0;
     return { measure, before: before[measure], after: after[measure], holds: more <= most };
   });
 }

@@ -8,7 +8,7 @@ import {
   wholeNumber,
   withServer,
 } from "../options.ts";
-import { printDone, printJson } from "../output.ts";
+import { printDone, printMade } from "../output.ts";
 
 interface SaveOptions extends ServerOptions {
   name?: string;
@@ -37,12 +37,8 @@ export function saveCommand(): Command {
     .action(async (id: string, options: SaveOptions) => {
       const { name, metadata } = options;
       const saved = await clientOf(options).createSnapshot(id, given({ name, metadata }));
-      if (options.json) return printJson(saved);
-      process.stdout.write(`${saved.id}\n`);
-      if (!process.stdout.isTTY) return;
-      process.stdout.write(
-        `Took ${size(saved.sizeBytes)}. Next: runlet sandbox create --snapshot ${saved.id}\n`,
-      );
+      const next = `Next: runlet sandbox create --snapshot ${saved.id}`;
+      printMade(options, saved, `Took ${size(saved.sizeBytes)}. ${next}`);
     });
 }
 

@@ -11,7 +11,7 @@ import {
   wholeNumber,
   withServer,
 } from "../options.ts";
-import { printDone, printJson } from "../output.ts";
+import { printDone, printMade } from "../output.ts";
 import { queryOf } from "../page.ts";
 
 interface CreateOptions extends ServerOptions, Omit<SandboxSpecInput, "network"> {
@@ -57,9 +57,7 @@ export function createCommand(): Command {
       const { allow, ...settings } = queryOf(options);
       const network = allow && { allow };
       const opened = await clientOf(options).createSandbox(given({ ...settings, network }));
-      if (options.json) return printJson(opened);
-      process.stdout.write(`${opened.id}\n`);
-      if (process.stdout.isTTY) process.stdout.write(`Next: runlet exec ${opened.id} -- sh\n`);
+      printMade(options, opened, `Next: runlet exec ${opened.id} -- sh`);
     });
 }
 

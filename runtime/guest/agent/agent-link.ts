@@ -3,6 +3,7 @@ import { z } from "zod";
 import { untilAborted } from "../../deadline.ts";
 import { isRunletError, RunletError } from "../../errors.ts";
 import { encodeFrame, FrameDecoder } from "../frame.ts";
+import { writeTogether } from "../write-together.ts";
 import { AgentCall, type CallHandlers } from "./agent-call.ts";
 
 /** Bounds of what an agent says; a listing of a large directory is the largest of it. */
@@ -114,13 +115,8 @@ export class AgentLink implements Disposable {
   }
 
   #write(chunks: readonly Uint8Array[]): void {
-    let isBelowMark = this.#held === undefined;
-    if (this.#held === undefined) {
-      // Together, they are one system call.
-      this.#socket.cork();
-      for (const chunk of chunks) isBelowMark = this.#socket.write(chunk);
-      this.#socket.uncork();
-    } else this.#held.push(...chunks);
+    const isBelowMark = this.#held === undefined && writeTogether(this.#socket, chunks);
+    this.#held?.push(...chunks);
     if (!isBelowMark) this.#drained ??= Promise.withResolvers<void>();
   }
 

@@ -232,7 +232,7 @@ export class Agent implements AsyncDisposable {
     if (this.#network !== undefined) {
       throw new RunletError(
         "failed_precondition",
-        `Cannot save the sandbox: it has a network, whose connections and addresses no copy can have. Save one without a network`,
+        "Cannot save the sandbox: it has a network, whose connections and addresses no copy can have. Save one without a network",
       );
     }
     await this.#saves.add(async () => {

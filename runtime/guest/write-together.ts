@@ -1,0 +1,10 @@
+import type { Writable } from "node:stream";
+
+/** Writes pieces in one system call; false where their writer had better wait, as `write` has it. */
+export function writeTogether(stream: Writable, pieces: readonly Uint8Array[]): boolean {
+  let isBelowMark = true;
+  stream.cork();
+  for (const piece of pieces) isBelowMark = stream.write(piece);
+  stream.uncork();
+  return isBelowMark;
+}
