@@ -31,7 +31,7 @@ import { Gates } from "./domain/gates.ts";
 import { IdempotentInvoker } from "./domain/idempotency.ts";
 import { Images } from "./domain/images.ts";
 import { Invocations } from "./domain/invocations.ts";
-import { Invoker } from "./domain/invoker.ts";
+import { type Answer, Invoker } from "./domain/invoker.ts";
 import { checkLoad } from "./domain/load-check.ts";
 import { Keys } from "./domain/keys/keys.ts";
 import { Logs } from "./domain/logs.ts";
@@ -229,7 +229,10 @@ export function createServices(options: ServicesOptions): Services {
   const dispatcher = new Dispatcher({
     queue: records.events,
     kind: "invoke",
-    attempt: async (event, signal) => await attemptEvent(invoker, event, signal),
+    attempt: async (event, signal) => {
+      const run = async (): Promise<Answer> => await attemptEvent(invoker, event, signal);
+      return await (tracing === undefined ? run() : tracing.attempt(event, run));
+    },
     followUpsOf: (ended) =>
       followUpsOf(ended, dispatchPolicyOf(functions, ended.event.functionName).async, (id) =>
         invocations.versionOf(id),

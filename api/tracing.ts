@@ -69,7 +69,7 @@ export class Tracing implements AsyncDisposable {
   readonly #provider: BasicTracerProvider;
   readonly #tracer: Tracer;
   readonly #ids = new KnownIds();
-  readonly #requests = new AsyncLocalStorage<SpanContext>();
+  readonly #causes = new AsyncLocalStorage<SpanContext>();
   readonly #log: Logger;
 
   constructor(endpoint: string, log: Logger) {
@@ -86,8 +86,7 @@ export class Tracing implements AsyncDisposable {
   request(method: string, traceparent: string | undefined): RequestSpan {
     const caller = parentSpanOf(traceparent);
     const parent = caller && {
-      ...spanOf(caller.id, caller.spanId),
-      traceFlags: caller.isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE,
+      ...spanOf(caller.id, caller.spanId, caller.isSampled),
       isRemote: true,
     };
     const span = this.#tracer.startSpan(
@@ -102,7 +101,7 @@ export class Tracing implements AsyncDisposable {
     const own = span.spanContext();
     return {
       trace: { id: own.traceId, isSampled: (own.traceFlags & TraceFlags.SAMPLED) !== 0 },
-      run: (work) => this.#requests.run(own, work),
+      run: (work) => this.#causes.run(own, work),
       end({ route, status, attributes }): void {
         if (route !== undefined) span.updateName(`${method} ${route}`);
         span.setAttributes({
@@ -120,10 +119,11 @@ export class Tracing implements AsyncDisposable {
   /** Tells of an invocation that has ended, with its stages. */
   invocation(record: Invocation): void {
     const { id, eventId, traceId, queuedAtUs, finishedAtUs = nowUs(), recordUs = 0 } = record;
+    const queued = eventId === undefined ? undefined : spanOf(traceId, spanIdOf(eventId));
     const own = this.#tell({
       name: `${record.kind} ${record.functionName ?? record.runtime}`,
       kind: eventId === undefined ? SpanKind.INTERNAL : SpanKind.CONSUMER,
-      parent: eventId === undefined ? this.#requestOf(traceId) : spanOf(traceId, spanIdOf(eventId)),
+      parent: this.#causeOf(traceId) ?? queued,
       ids: { traceId, spanId: spanIdOf(id) },
       startUs: queuedAtUs,
       endUs: finishedAtUs + recordUs,
@@ -138,13 +138,20 @@ export class Tracing implements AsyncDisposable {
     }
   }
 
+  /** Attempts an event; the invocation is then seen to come from it, and to be recorded if that is. */
+  attempt<T>(event: EventRow, work: () => T): T {
+    const traceId = event.traceId ?? traceIdOf(event.id);
+    return this.#causes.run(spanOf(traceId, spanIdOf(event.id), event.isSampled), work);
+  }
+
   /** Tells that an event was queued, for a request or for the end of another event. */
   queued(event: NewEvent, cause?: Pick<EventRow, "id">): void {
+    const { isSampled } = event;
     const traceId = event.traceId ?? traceIdOf(event.id);
     this.#tell({
       name: `queue ${event.functionName}`,
       kind: SpanKind.PRODUCER,
-      parent: cause === undefined ? this.#requestOf(traceId) : spanOf(traceId, spanIdOf(cause.id)),
+      parent: cause ? spanOf(traceId, spanIdOf(cause.id), isSampled) : this.#causeOf(traceId),
       ids: { traceId, spanId: spanIdOf(event.id) },
       startUs: event.acceptedAtUs,
       endUs: nowUs(),
@@ -160,13 +167,13 @@ export class Tracing implements AsyncDisposable {
   async delivery(event: EventRow, send: (spanId: string) => Promise<void>): Promise<void> {
     const startUs = nowUs();
     const spanId = this.#ids.generateSpanId();
-    const { id, traceId, attempts, callback } = event;
+    const { id, traceId, isSampled, attempts, callback } = event;
     const tell = (errorCode?: string): void =>
       void this.#tell({
         name: `deliver ${event.functionName}`,
         kind: SpanKind.CLIENT,
         // What no invocation led to was queued without a span.
-        parent: traceId === null ? undefined : spanOf(traceId, spanIdOf(id)),
+        parent: traceId === null ? undefined : spanOf(traceId, spanIdOf(id), isSampled),
         ids: { traceId: traceId ?? traceIdOf(id), spanId },
         startUs,
         endUs: nowUs(),
@@ -193,10 +200,10 @@ export class Tracing implements AsyncDisposable {
     );
   }
 
-  /** The request that is being answered; what was only woken by one belongs to another trace. */
-  #requestOf(traceId: string): SpanContext | undefined {
-    const request = this.#requests.getStore();
-    return request?.traceId === traceId ? request : undefined;
+  /** The request or event that is being served; what was only woken by one belongs to another trace. */
+  #causeOf(traceId: string): SpanContext | undefined {
+    const cause = this.#causes.getStore();
+    return cause?.traceId === traceId ? cause : undefined;
   }
 
   #tell(happening: Happening): SpanContext {
@@ -227,8 +234,8 @@ class KnownIds implements IdGenerator {
   }
 }
 
-function spanOf(traceId: string, spanId: string): SpanContext {
-  return { traceId, spanId, traceFlags: TraceFlags.SAMPLED };
+function spanOf(traceId: string, spanId: string, isSampled = true): SpanContext {
+  return { traceId, spanId, traceFlags: isSampled ? TraceFlags.SAMPLED : TraceFlags.NONE };
 }
 
 function below(parent: SpanContext | undefined): Context {

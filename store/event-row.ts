@@ -34,6 +34,8 @@ export interface NewEvent {
   readonly source: string;
   /** The trace that its caller named, 32 hex digits; null where its id stands for it. */
   readonly traceId: string | null;
+  /** Whether its caller has that trace recorded. */
+  readonly isSampled: boolean;
   /** How many ends of other events led to it, one by one. */
   readonly depth: number;
   /** Whom to tell of its end; of a delivery, where it goes. */
@@ -41,8 +43,8 @@ export interface NewEvent {
   readonly acceptedAtUs: number;
 }
 
-/** An event without its body. Every number is an integer; null is what is not known (yet). */
-export interface EventSummary extends Omit<NewEvent, "body"> {
+/** An event as lists have it. Every number is an integer; null is what is not known (yet). */
+export interface EventSummary extends Omit<NewEvent, "body" | "isSampled"> {
   readonly bodyBytes: number;
   readonly state: EventState;
   /** Attempts begun so far, without those that were turned away for want of room. */
@@ -58,7 +60,7 @@ export interface EventSummary extends Omit<NewEvent, "body"> {
 }
 
 /** An event with its body, which is dropped once it has succeeded. */
-export interface EventRow extends EventSummary {
+export interface EventRow extends EventSummary, Pick<NewEvent, "isSampled"> {
   readonly body: Uint8Array | null;
 }
 

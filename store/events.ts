@@ -43,10 +43,10 @@ export class EventStore {
     this.#insert = connection.prepare(
       `INSERT INTO events (id, kind, function_name, qualifier, content_type, source, trace_id, depth,
          callback_url, callback_secret, state, attempts, throttles, next_at_us, accepted_at_us,
-         body_bytes, body)
+         body_bytes, body, is_sampled)
        VALUES (@id, @kind, @functionName, @qualifier, @contentType, @source, @traceId, @depth,
          @callbackUrl, @callbackSecret, 'queued', 0, 0, @acceptedAtUs, @acceptedAtUs,
-         length(@body), @body)
+         length(@body), @body, @isSampled)
        ON CONFLICT (id) DO NOTHING`,
     );
     this.#get = connection.prepare(`SELECT ${rowColumns} FROM events WHERE id = ?`);
@@ -140,13 +140,14 @@ export class EventStore {
   insert({ callback, ...event }: NewEvent): boolean {
     const callbackUrl = callback?.url ?? null;
     const callbackSecret = callback?.secret ?? null;
-    return this.#insert.run({ ...event, callbackUrl, callbackSecret }).changes > 0;
+    const isSampled = Number(event.isSampled);
+    return this.#insert.run({ ...event, callbackUrl, callbackSecret, isSampled }).changes > 0;
   }
 
   /** One event with its body. */
   get(id: string): EventRow | undefined {
     const row = this.#get.get(id);
-    return row && unflatten(row);
+    return row && eventOf(row);
   }
 
   /** A page of events, newest first, without their bodies. */
@@ -173,7 +174,7 @@ export class EventStore {
     for (const functionName of this.#functionsBehind(kind, after)) {
       if (!mayRun(functionName)) continue;
       const event = this.#lease.get({ kind, functionName, atUs });
-      if (event !== undefined) return unflatten(event);
+      if (event !== undefined) return eventOf(event);
     }
     return undefined;
   }
@@ -274,7 +275,11 @@ type Flat<Row extends { callback: EventCallback | null }> = Omit<Row, "callback"
   readonly callbackSecret: string | null;
 };
 
-type FlatEvent = Flat<EventRow>;
+type FlatEvent = Flat<Omit<EventRow, "isSampled">> & { readonly isSampled: number };
+
+function eventOf(row: FlatEvent): EventRow {
+  return { ...unflatten(row), isSampled: row.isSampled === 1 };
+}
 
 function unflatten<T extends object>({
   callbackUrl: url,
@@ -293,4 +298,4 @@ const summaryColumns = `id, kind, function_name AS functionName, qualifier,
   accepted_at_us AS acceptedAtUs, ended_at_us AS endedAtUs, dead_condition AS deadCondition,
   error_code AS errorCode, error_message AS errorMessage, body_bytes AS bodyBytes`;
 
-const rowColumns = `${summaryColumns}, body`;
+const rowColumns = `${summaryColumns}, body, is_sampled AS isSampled`;

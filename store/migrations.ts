@@ -115,7 +115,8 @@ export interface Migration {
  *   dead_condition  RetriesExhausted | EventAgeExceeded
  *   error_code, error_message   of the last attempt that failed
  *   body_bytes
- *   body            BLOB, last; null once it has succeeded
+ *   body            BLOB, behind all that lists show; null once it has succeeded
+ *   is_sampled      whether the caller has its trace recorded
  *
  *   Indexes of events: the next due one of a kind, of all and of one function are one descent each, however many wait,
  *   and so is a page of any filter.
@@ -294,6 +295,11 @@ ${eventSchema}${sandboxSchema}${keySchema}
     version: 3,
     name: "the oldest dead letters",
     sql: "CREATE INDEX events_dead ON events (ended_at_us) WHERE state = 'dead'",
+  },
+  {
+    version: 4,
+    name: "whether the trace of an event is recorded",
+    sql: "ALTER TABLE events ADD COLUMN is_sampled INTEGER NOT NULL DEFAULT 1",
   },
 ];
 

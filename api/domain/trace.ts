@@ -31,7 +31,12 @@ export function traceparentOf(
   invocationId: string,
   { id, isSampled }: Trace = { id: traceIdOf(invocationId), isSampled: true },
 ): string {
-  return `00-${id}-${spanIdOf(invocationId)}-${isSampled ? "01" : "00"}`;
+  return headerOf(spanIdOf(invocationId), { id, isSampled });
+}
+
+/** The `traceparent` of what a span calls. */
+export function headerOf(spanId: string, { id, isSampled }: Trace): string {
+  return `00-${id}-${spanId}-${isSampled ? "01" : "00"}`;
 }
 
 const format = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(|-.*)$/;

@@ -53,10 +53,16 @@ suite("where a collector is named", () => {
     await server.fetch(`/f/f/${hidden.path}?${hidden.query}`);
     const unsampled = `00-${unsampledTrace}-${callerSpan}-00`;
     await client.invoke("f", { event: "1", traceparent: unsampled });
+    await client.invokeAsync("first", { event: "1", traceparent: unsampled });
+    await poll(
+      "see the destination of the unsampled one called",
+      async () => (await client.invocations({ function: "next", status: "succeeded" })).items[0],
+      { timeoutMs: 30_000 },
+    );
     ids.event = (await client.invokeAsync("first", { event: "1" })).eventId;
     await poll(
       "see the destination called",
-      async () => (await client.invocations({ function: "next" })).items[0],
+      async () => (await client.invocations({ function: "next" })).items[1],
       { timeoutMs: 30_000 },
     );
     const box = await client.sandboxes.open();

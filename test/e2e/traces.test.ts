@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
+import { poll } from "../../runtime/deadline.ts";
 import { problemIn, problemOf } from "../support/problem.ts";
 import { startTestServer, type TestServer } from "../support/server.ts";
 
@@ -69,6 +70,27 @@ test("programs find the trace in TRACEPARENT, sampled or not as their caller has
   });
   const { traceId, invocationId } = executed;
   assert.equal(executed.stdout.trim(), passedOn(traceId, invocationId));
+});
+
+test("an event and what its end calls are sampled as the caller of the first has it", async () => {
+  const { client } = server;
+  const command = ["sh", "-c", 'echo "$TRACEPARENT" >&2'];
+  await client.deploy("second", { runtime: "command", command });
+  const async = { onSuccess: { function: "second" } };
+  await client.deploy("first", { runtime: "command", command, async });
+  for (const flags of ["00", "01"]) {
+    const traceId = trace.replace(/^../, flags);
+    const given = traceparent.replace(trace, traceId).replace(/01$/, flags);
+    await client.invokeAsync("first", { traceparent: given });
+    for (const name of ["first", "second"]) {
+      const query = { function: name, traceId, status: "succeeded" } as const;
+      const find = async (): Promise<string | undefined> =>
+        (await client.invocations(query)).items[0]?.id;
+      const id = await poll(`see ${name} called`, find, { timeoutMs: 20_000 });
+      const { stderr } = await client.invocation(id);
+      assert.equal(stderr.trim(), passedOn(traceId, id).replace(/01$/, flags));
+    }
+  }
 });
 
 test("all invocations of a batch bear the trace that its caller named", async () => {

@@ -24,6 +24,7 @@ function eventOf(event: Partial<NewEvent>): Omit<NewEvent, "id"> {
     body: Buffer.from("{}"),
     source: "test",
     traceId: null,
+    isSampled: true,
     depth: 0,
     callback: null,
     acceptedAtUs: 10,
@@ -62,6 +63,7 @@ test("every fact of an event comes back as it was queued", () => {
     qualifier: "3",
     contentType: "text/plain",
     traceId: "ab",
+    isSampled: false,
     functionName: "g",
   };
   const id = it.insert({ ...facts, body: Buffer.from([0, 255]), acceptedAtUs: 77 });

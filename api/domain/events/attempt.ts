@@ -22,7 +22,7 @@ export async function attemptEvent(
   event: EventRow,
   signal: AbortSignal,
 ): Promise<Answer> {
-  const { id, functionName: name, attempts, throttles, body } = event;
+  const { id, functionName: name, attempts, throttles, body, isSampled } = event;
   assertDepth(event);
   const qualifier = event.qualifier ?? undefined;
   if (!invoker.hasRoom(name, { isPatient: throttles >= patientAfter })) {
@@ -33,8 +33,7 @@ export async function attemptEvent(
     qualifier,
     contentType: event.contentType ?? undefined,
     event: Buffer.from(body ?? []),
-    // Whether it was to be recorded is not on record, and who traces has what was queued traced.
-    trace: { id: event.traceId ?? traceIdOf(id), isSampled: true },
+    trace: { id: event.traceId ?? traceIdOf(id), isSampled },
     attempt: { eventId: id, attempt: attempts },
     signal,
   });

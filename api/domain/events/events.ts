@@ -105,6 +105,7 @@ export class Events {
       body,
       source,
       traceId: trace?.id ?? null,
+      isSampled: trace?.isSampled ?? true,
       depth: 0,
       callback: callback ?? null,
       acceptedAtUs: nowUs(),

@@ -30,6 +30,7 @@ export function followUpsOf(
     body,
     source: `${word}:${event.functionName}`,
     traceId: event.traceId ?? traceIdOf(event.id),
+    isSampled: event.isSampled,
     depth: event.depth + 1,
     acceptedAtUs: end.atUs,
   });

@@ -115,6 +115,7 @@ function deliveryOf({ name, url, secret }: WebhookRow, row: SandboxEventRow): Ne
     body: Buffer.from(JSON.stringify(body)),
     source: "sandbox-events",
     traceId: null,
+    isSampled: true,
     depth: 0,
     callback: { url, secret },
     acceptedAtUs: event.atUs,

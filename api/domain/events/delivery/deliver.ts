@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { EventRow } from "../../../../store/event-row.ts";
 import { traceIdOf } from "../../../../store/trace-id.ts";
 import { isRunletError, messageOf, RunletError } from "../../errors.ts";
+import { headerOf } from "../../trace.ts";
 import type { DispatchPolicy } from "../dispatcher.ts";
 import type { Callbacks } from "./callbacks.ts";
 import { post } from "./post.ts";
@@ -36,7 +37,7 @@ export interface DeliverOptions {
  */
 export async function deliver(
   callbacks: Callbacks,
-  { id, body, callback, traceId }: EventRow,
+  { id, body, callback, traceId, isSampled }: EventRow,
   { signal, spanId = randomBytes(8).toString("hex") }: DeliverOptions,
 ): Promise<void> {
   if (callback === null) throw new Error(`Delivery ${id} has no callback`);
@@ -48,7 +49,7 @@ export async function deliver(
     headers: {
       "content-type": "application/json",
       "user-agent": "runlet",
-      traceparent: `00-${traceId ?? traceIdOf(id)}-${spanId}-01`,
+      traceparent: headerOf(spanId, { id: traceId ?? traceIdOf(id), isSampled }),
       ...signatureHeaders(message, secret),
     },
     body: message.body,

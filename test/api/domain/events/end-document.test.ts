@@ -13,6 +13,7 @@ const event: EventRow = {
   bodyBytes: 2,
   source: "test",
   traceId: null,
+  isSampled: true,
   depth: 0,
   callback: null,
   acceptedAtUs: 1,
