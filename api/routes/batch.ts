@@ -1,9 +1,12 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { TypedResponse } from "hono";
+import type { JSONParsed } from "hono/utils/types";
 import { RunletError } from "../domain/errors.ts";
 import type { Answer, Invoker } from "../domain/invoker.ts";
 import { isUtf8 } from "../domain/text.ts";
-import { type BatchItem, batchRequest, batchResult } from "../schema/batch.ts";
+import { type BatchItem, batchRequest, type BatchResult, batchResult } from "../schema/batch.ts";
 import { functionReference } from "../schema/common.ts";
+import { elementsIn } from "./array-elements.ts";
 import { referenceOf } from "./function-reference.ts";
 import { traceparentHeader } from "./invoke-headers.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
@@ -52,31 +55,42 @@ export function batchRoutes(invoker: Invoker): OpenAPIHono {
     };
     // What is wrong with all of them is the request's own failure.
     invoker.check({ ...call, event: Buffer.from("null") });
-    const answers = context.req.valid("json").events.map(async (value) => {
-      const event = Buffer.from(JSON.stringify(value));
-      return await invoker.invoke({ ...call, event }).then(itemOf, failedItem);
+    // Each event and answer is passed on as it is written: what JavaScript makes of its numbers may be others.
+    const answers = elementsIn(await context.req.text()).map(async (text) => {
+      const event = Buffer.from(text.trim());
+      return await invoker
+        .invoke({ ...call, event })
+        .then(itemOf, (failure) => failedItem(failure));
     });
-    return context.json({ items: await Promise.all(answers) }, 200);
+    const items = await Promise.all(answers);
+    const headers = { "content-type": "application/json" };
+    return context.body(`{"items":[${items.join()}]}`, 200, headers) as unknown as Told;
   });
 }
 
-function itemOf({ record, status, contentType, body }: Answer): BatchItem {
+/** An answer whose JSON is written here. */
+type Told = TypedResponse<JSONParsed<BatchResult>, 200, "json">;
+
+/** As JSON. */
+function itemOf({ record, status, contentType, body }: Answer): string {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  if (bytes.length > maxAnswerBytes) {
-    return { ...failedItem(tooLarge(bytes.length)), invocationId: record.id };
+  const about: BatchItem = { invocationId: record.id, status, contentType };
+  if (bytes.length > maxAnswerBytes) return failedItem(tooLarge(bytes.length), record.id);
+  const isOfJson = /[/+]json\b/.test(contentType);
+  if (!(isOfJson || contentType.startsWith("text/")) || !isUtf8(bytes)) {
+    return JSON.stringify({ ...about, answerBase64: bytes.toString("base64") });
   }
-  const about = { invocationId: record.id, status, contentType };
-  const isJson = /[/+]json\b/.test(contentType);
-  if (!(isJson || contentType.startsWith("text/")) || !isUtf8(bytes)) {
-    return { ...about, answerBase64: bytes.toString("base64") };
-  }
-  return { ...about, answer: isJson ? jsonOr(bytes.toString()) : bytes.toString() };
+  const text = bytes.toString();
+  const answer = isOfJson && isJson(text) ? text : JSON.stringify(text);
+  return `${JSON.stringify(about).slice(0, -1)},"answer":${answer}}`;
 }
 
-function failedItem(failure: unknown): BatchItem {
+/** As JSON. */
+function failedItem(failure: unknown, id?: string): string {
   const error = problemOf(failure);
-  const { invocationId, status } = error;
-  return { ...(invocationId !== undefined && { invocationId }), status, error };
+  const { invocationId = id, status } = error;
+  const item: BatchItem = { ...(invocationId !== undefined && { invocationId }), status, error };
+  return JSON.stringify(item);
 }
 
 function tooLarge(length: number): RunletError {
@@ -87,10 +101,11 @@ function tooLarge(length: number): RunletError {
 }
 
 /** A function may call anything JSON. */
-function jsonOr(text: string): unknown {
+function isJson(text: string): boolean {
   try {
-    return JSON.parse(text);
+    JSON.parse(text);
+    return true;
   } catch {
-    return text;
+    return false;
   }
 }

@@ -49,6 +49,23 @@ test("each answer is told as what it is, and a failure in its own place", async 
   for (const { invocationId = "" } of items) await server.client.invocation(invocationId);
 });
 
+test("numbers of events and of answers keep all of their digits", async () => {
+  const source = "def handler(event, context):\n    return event\n";
+  await server.client.deploy("echo", { runtime: "python", code: { source } });
+  const texts = ["12345678901234567890", '{"n":[-9007199254740993,1,"],[\\""]}', "7", '"[,"', "[]"];
+  const response = await server.fetch("/v1/functions/echo/batch", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: `{ "events": {"a": [1, 2]}, "events": [ ${texts.join(" , ")} ] }`,
+  });
+  const told = await response.text();
+  const answers = [...told.matchAll(/"answer":(.*?)\}(?=,\{"invocationId"|\]\}$)/g)];
+  assert.deepEqual(
+    answers.map(([, answer]) => answer),
+    texts,
+  );
+});
+
 test("events that find no room within the function's bounds are told so", async () => {
   await using small = await startTestServer({ overrides: { queueLimit: 0, maxConcurrency: 1 } });
   const source = "export const handler = (event) => event;";
