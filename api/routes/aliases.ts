@@ -2,7 +2,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Aliases } from "../domain/aliases.ts";
 import { alias, aliasName, aliasPage, aliasTarget, newAlias } from "../schema/alias.ts";
 import { functionName, pageLimit } from "../schema/common.ts";
-import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
+import { conditionOf, deletionHeaders, etag, putHeaders, revised } from "./condition.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 
@@ -20,7 +20,7 @@ const create = createRoute({
     body: { content: { "application/json": { schema: newAlias } }, required: true },
   },
   responses: {
-    201: jsonAnswer(alias, "The new alias"),
+    201: { ...jsonAnswer(alias, "The new alias"), ...revised },
     ...problemAnswers("invalid_argument", "not_found", "already_exists", "payload_too_large"),
   },
 });
@@ -52,7 +52,7 @@ const get = createRoute({
   summary: "Show an alias; its revision id is its ETag",
   request: { params },
   responses: {
-    200: jsonAnswer(alias, "The alias"),
+    200: { ...jsonAnswer(alias, "The alias"), ...revised },
     ...problemAnswers("invalid_argument", "not_found"),
   },
 });
@@ -69,8 +69,8 @@ const put = createRoute({
     body: { content: { "application/json": { schema: aliasTarget } }, required: true },
   },
   responses: {
-    200: jsonAnswer(alias, "The alias as it is now"),
-    201: jsonAnswer(alias, "The new alias"),
+    200: { ...jsonAnswer(alias, "The alias as it is now"), ...revised },
+    201: { ...jsonAnswer(alias, "The new alias"), ...revised },
     ...problemAnswers("invalid_argument", "not_found", "condition_not_met", "payload_too_large"),
   },
 });

@@ -25,6 +25,17 @@ export function conditionOf(headers: z.infer<typeof putHeaders>): Condition {
   };
 }
 
+/** What an answer of something with a revision bears beside its body. */
+export const revised = {
+  headers: z.object({
+    ETag: z.string().openapi({
+      description:
+        "The revision id, which `If-Match` takes. What else is told may change without it",
+      example: '"019a3c1e-6f2b-7c3d-8e4f-5a6b7c8d9e0f"',
+    }),
+  }),
+};
+
 /** A revision id as an ETag. */
 export function etag(revisionId: string): string {
   return `"${revisionId}"`;

@@ -9,7 +9,7 @@ import {
   functionPage,
   functionSpec,
 } from "../schema/function.ts";
-import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
+import { conditionOf, deletionHeaders, etag, putHeaders, revised } from "./condition.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 
@@ -28,8 +28,8 @@ const put = createRoute({
     body: { content: { "application/json": { schema: functionSpec } }, required: true },
   },
   responses: {
-    200: jsonAnswer(deployed, "Nothing differs from the latest version"),
-    201: jsonAnswer(deployed, "The new version"),
+    200: { ...jsonAnswer(deployed, "Nothing differs from the latest version"), ...revised },
+    201: { ...jsonAnswer(deployed, "The new version"), ...revised },
     ...problemAnswers(
       "invalid_argument",
       "not_found",
@@ -63,7 +63,7 @@ const get = createRoute({
     }),
   },
   responses: {
-    200: jsonAnswer(functionDetail, "The version"),
+    200: { ...jsonAnswer(functionDetail, "The version"), ...revised },
     ...problemAnswers("invalid_argument", "not_found"),
   },
 });

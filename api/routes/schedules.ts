@@ -3,7 +3,7 @@ import type { Schedules } from "../domain/schedules/schedules.ts";
 import { scheduleName } from "../schema/common.ts";
 import { acceptedEvent } from "../schema/event.ts";
 import { scheduleDetail, scheduleFilter, schedulePage, scheduleSpec } from "../schema/schedule.ts";
-import { conditionOf, deletionHeaders, etag, putHeaders } from "./condition.ts";
+import { conditionOf, deletionHeaders, etag, putHeaders, revised } from "./condition.ts";
 import { createRouter, jsonAnswer } from "./openapi.ts";
 import { problemAnswers } from "./problem-answers.ts";
 
@@ -21,8 +21,8 @@ const put = createRoute({
     body: { content: { "application/json": { schema: scheduleSpec } }, required: true },
   },
   responses: {
-    200: jsonAnswer(scheduleDetail, "The schedule, which was there before"),
-    201: jsonAnswer(scheduleDetail, "The new schedule"),
+    200: { ...jsonAnswer(scheduleDetail, "The schedule, which was there before"), ...revised },
+    201: { ...jsonAnswer(scheduleDetail, "The new schedule"), ...revised },
     ...problemAnswers("invalid_argument", "not_found", "condition_not_met", "payload_too_large"),
   },
 });
@@ -35,7 +35,7 @@ const get = createRoute({
   summary: "Show a schedule with its event and its next due times; its revision id is its ETag",
   request: { params },
   responses: {
-    200: jsonAnswer(scheduleDetail, "The schedule"),
+    200: { ...jsonAnswer(scheduleDetail, "The schedule"), ...revised },
     ...problemAnswers("invalid_argument", "not_found"),
   },
 });

@@ -118,6 +118,19 @@ test("every request of JSON has an example, and its schema takes it", () => {
   }
 });
 
+test("what is changed under a condition says that its answers bear the revision for it", () => {
+  const { operations } = new ApiDocument(document);
+  const conditional = [...operations].filter(([, { parameters = [] }]) =>
+    parameters.some(({ name }) => name.toLowerCase() === "if-match"),
+  );
+  const paths = new Set(conditional.map(([name]) => name.split(" ")[1]));
+  assert.ok(paths.size >= 3);
+  for (const name of [...paths].flatMap((path) => [`GET ${path}`, `PUT ${path}`])) {
+    for (const [status, { headers = {} }] of Object.entries(operations.get(name)?.responses ?? {}))
+      if (status.startsWith("20")) assert.ok("ETag" in headers, `${name}: ${status}`);
+  }
+});
+
 test("every operation has an id of its own and is about something that the document tells of", () => {
   const { operations, tags } = new ApiDocument(document);
   const ids = [...operations.values()].map(({ operationId }) => operationId ?? "");

@@ -21,7 +21,10 @@ export interface Operation {
   readonly security?: readonly { readonly key?: readonly string[] }[];
   readonly requestBody?: { readonly content: Readonly<Record<string, Media>> };
   readonly responses: Readonly<
-    Record<string, { readonly content?: Readonly<Record<string, Media>> }>
+    Record<
+      string,
+      { readonly content?: Readonly<Record<string, Media>>; readonly headers?: Readonly<Json> }
+    >
   >;
 }
 
