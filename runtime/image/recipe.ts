@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { readlink, realpath, stat } from "node:fs/promises";
+import { readlinkSync, realpathSync, statSync, type Stats } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { librariesOf } from "./libraries.ts";
 import { programDirectories, programNames } from "./programs.ts";
@@ -51,27 +51,27 @@ const isUnneededData = (path: string): boolean => path === "posix" || path === "
 export async function readRecipe(signal: AbortSignal, known?: LinkedLibraries): Promise<Recipe> {
   const list = new EntryList();
   for (const name of rootLinks) list.link(`/${name}`, `usr/${name}`);
-  await list.program("/usr/bin/node", await realpath(process.execPath));
+  list.program("/usr/bin/node", process.execPath);
   for (const name of programNames) {
     for (const directory of programDirectories.toReversed()) {
-      await list.program(`/usr/bin/${name}`, join(directory, name));
+      list.program(`/usr/bin/${name}`, join(directory, name));
     }
   }
   const python = await findPython(signal);
   if (python !== undefined) {
-    await list.program(python.program, python.program);
+    list.program(python.program, python.program);
     for (const name of ["python3", "python"]) list.link(`/usr/bin/${name}`, python.program);
     await list.directory(python.standardLibrary, isUnneeded);
   }
-  for (const path of dataFiles) await list.file(path, path);
+  for (const path of dataFiles) list.file(path, path);
   // Where OpenSSL looks when it is not told; the directory of single certificates is not taken along.
   list.link("/usr/lib/ssl/cert.pem", certificates);
   for (const path of dataDirectories) await list.directory(path, isUnneededData);
   signal.throwIfAborted();
-  const linkedDigest = await list.digestWith(linkerCache);
+  const linkedDigest = list.digestWith(linkerCache);
   const libraries =
     known?.digest === linkedDigest ? known.paths : await librariesOf(list.linkedFiles(), signal);
-  for (const path of libraries) await list.file(path, path);
+  for (const path of libraries) list.file(path, path);
   return {
     entries: list.entries(),
     python,
@@ -82,7 +82,10 @@ export async function readRecipe(signal: AbortSignal, known?: LinkedLibraries): 
   };
 }
 
-/** Entries by the path in the image; the last one wins. */
+/**
+ * Entries by the path in the image; the last one wins. They are some two thousand, at each start of a server: the way
+ * by the thread pool takes longer than the question.
+ */
 class EntryList {
   readonly #entries = new Map<string, RecipeEntry>();
   readonly #programs = new Map<string, string>();
@@ -92,35 +95,34 @@ class EntryList {
   }
 
   /** A file, with the bytes that a link of the host leads to; nothing if the host has none. */
-  async file(path: string, source: string): Promise<void> {
-    const stats = await stat(source).catch(() => undefined);
+  file(path: string, source: string): void {
+    const stats = statsOf(source);
     if (!stats?.isFile()) return;
     const { size, mtime, mode } = stats;
-    this.#entries.set(path, { path, source: await realpath(source), size, mtime, mode });
+    this.#entries.set(path, { path, source: realpathSync.native(source), size, mtime, mode });
   }
 
   /** A program; where one file serves under many names, all but the first become links. */
-  async program(path: string, source: string): Promise<void> {
-    const real = await realpath(source).catch(() => undefined);
-    if (real === undefined) return;
+  program(path: string, source: string): void {
+    if (statsOf(source) === undefined) return;
+    const real = realpathSync.native(source);
     const first = this.#programs.get(real) ?? path;
     this.#programs.set(real, first);
-    if (first === path) await this.file(path, real);
+    if (first === path) this.file(path, real);
     else this.link(path, first);
   }
 
   async directory(root: string, isSkipped: (path: string) => boolean): Promise<void> {
-    const isThere = (await stat(root).catch(() => undefined))?.isDirectory();
-    if (!isThere) return;
+    if (statsOf(root)?.isDirectory() !== true) return;
     for await (const { path, type } of walk(root, isSkipped)) {
       const at = join(root, path);
-      const target = type === "link" ? await readlink(at) : undefined;
+      const target = type === "link" ? readlinkSync(at) : undefined;
       const isInside =
         target !== undefined &&
         !target.startsWith("/") &&
         !relative(root, join(dirname(at), target)).startsWith("..");
       if (isInside) this.link(at, target);
-      else if (type !== "directory") await this.file(at, at);
+      else if (type !== "directory") this.file(at, at);
     }
   }
 
@@ -139,8 +141,8 @@ class EntryList {
   }
 
   /** As {@link digest}, of a further file of the host too. */
-  async digestWith(path: string): Promise<string> {
-    const { mtimeMs, size } = (await stat(path).catch(() => undefined)) ?? {};
+  digestWith(path: string): string {
+    const { mtimeMs, size } = statsOf(path) ?? {};
     return createHash("sha256").update(`${this.digest()} ${mtimeMs} ${size}`).digest("hex");
   }
 
@@ -151,5 +153,14 @@ class EntryList {
       hash.update(`${JSON.stringify([rest, mtime.getTime()])}\n`);
     }
     return hash.digest("hex");
+  }
+}
+
+function statsOf(path: string): Stats | undefined {
+  try {
+    return statSync(path, { throwIfNoEntry: false });
+  } catch {
+    // What cannot be read is left out as what is not there.
+    return undefined;
   }
 }

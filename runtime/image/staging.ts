@@ -1,4 +1,5 @@
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 
 const prefix = ".staging-";
@@ -15,8 +16,15 @@ export class Staging implements AsyncDisposable {
   /** Makes a directory below `parent` and removes those of processes that died. */
   static async open(parent: string): Promise<Staging> {
     await removeAbandoned(parent);
-    const path = await mkdtemp(join(parent, `${prefix}${process.pid}-`));
+    const path = join(parent, `${prefix}${process.pid}-${randomUUID()}`);
+    // Before it is there: another of this process may look in between.
     open.add(path);
+    try {
+      await mkdir(path, { mode: 0o700 });
+    } catch (error) {
+      open.delete(path);
+      throw error;
+    }
     return new Staging(path);
   }
 
