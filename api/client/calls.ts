@@ -19,16 +19,15 @@ import { asJson, pathOf, withQuery } from "./request.ts";
 export class CallMethods extends Methods {
   /** Invokes a function and waits for its whole answer. */
   async invoke(name: string, options: InvokeOptions = {}): Promise<InvokeAnswer> {
-    const { body, logTail, ...head } = await this.invokeStream(name, options);
-    const whole = await this.connection.body(new Response(body).arrayBuffer());
-    return { ...head, body: new Uint8Array(whole), logTail: logTail() };
+    const response = await postEvent(this.connection, name, options);
+    const body = await this.connection.body(response.bytes());
+    return { ...headOf(response), body, logTail: logTailOf(response) };
   }
 
   /** Invokes a function and waits for the beginning of its answer. */
   async invokeStream(name: string, options: InvokeOptions = {}): Promise<StreamedAnswer> {
     const response = await postEvent(this.connection, name, options);
-    const body = response.body ?? new Blob([]).stream();
-    return { ...headOf(response), body, logTail: () => logTailOf(response) };
+    return { ...headOf(response), body: response.stream(), logTail: () => logTailOf(response) };
   }
 
   /** Invokes a function with up to 100 events, each by itself; a failure of one is in its place. */

@@ -2,7 +2,7 @@ import type { Problem } from "../schema/problem.ts";
 import { type ChangeOptions, conditionHeaders } from "./condition.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { baseOf, type Query, withQuery } from "./request.ts";
-import { send, type SendOptions, type ServerResponse } from "./send.ts";
+import { eitherOf, send, type SendOptions, type ServerResponse } from "./send.ts";
 
 export interface ClientOptions {
   /** Base of the server, such as http://127.0.0.1:7070. */
@@ -48,7 +48,7 @@ export class Connection {
   }
 
   /** The JSON of an answer. */
-  async read<T>(response: Response): Promise<T> {
+  async read<T>(response: ServerResponse): Promise<T> {
     const text = await this.body(response.text());
     try {
       return JSON.parse(text) as T;
@@ -59,9 +59,8 @@ export class Connection {
 
   /** Sends a request and answers once the head of a good answer is there. */
   async send(path: string, options: SendOptions): Promise<ServerResponse> {
-    const signals = [this.#signal, options.signal].filter((signal) => signal !== undefined);
+    const signal = eitherOf(this.#signal, options.signal);
     const headers = { ...this.headers, ...options.headers };
-    const signal = AbortSignal.any(signals);
     return await this.checked(await send(this.url(path), { ...options, headers, signal }));
   }
 
@@ -70,7 +69,7 @@ export class Connection {
     // A function's own answer has a start kind, and may be of any status and type.
     if (response.ok || response.headers.has("runlet-start")) return response;
     if (!response.headers.get("content-type")?.startsWith("application/problem+json")) {
-      await response.body?.cancel();
+      response.cancel();
       throw this.#foreign(response);
     }
     throw new ApiError(await this.read<Problem>(response), response.headers);
@@ -94,7 +93,7 @@ export class Connection {
     return new URL(this.#base.pathname.replace(/\/+$/, "") + path, this.#base);
   }
 
-  #foreign(response: Response, cause?: unknown): ConnectionError {
+  #foreign(response: ServerResponse, cause?: unknown): ConnectionError {
     return new ConnectionError(
       `Cannot reach Runlet at ${this.#base.origin}: what answered there (status ${response.status}) is no Runlet. Name another with --url or RUNLET_URL`,
       { cause },

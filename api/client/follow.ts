@@ -18,7 +18,7 @@ export async function* follow<Event>(
   const { signal, onOpen = () => {} } = options;
   const response = await connection.send(path, { ...request, signal });
   onOpen();
-  const lines = linesOf(response.body);
+  const lines = linesOf(response.stream());
   try {
     for (;;) {
       const line = await connection.body(lines.next());

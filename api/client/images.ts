@@ -28,7 +28,7 @@ export class ImageMethods extends Methods {
       body: archive,
       headers: { "content-type": "application/x-tar" },
     });
-    for await (const line of linesOf(response.body)) {
+    for await (const line of linesOf(response.stream())) {
       const message = JSON.parse(line) as {
         progress?: ImageProgress;
         image?: Image;

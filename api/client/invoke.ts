@@ -68,7 +68,7 @@ export async function postEvent(
 }
 
 /** What an answer's headers tell of it. */
-export function headOf({ status, headers }: Response): AnswerHead {
+export function headOf({ status, headers }: ServerResponse): AnswerHead {
   return {
     invocationId: headers.get("runlet-invocation-id") ?? "",
     start: headers.get("runlet-start") ?? "",

@@ -1,6 +1,5 @@
 /** The lines of a body, each as soon as it is whole. */
-export async function* linesOf(body: ReadableStream | null): AsyncGenerator<string> {
-  if (body === null) return;
+export async function* linesOf(body: ReadableStream): AsyncGenerator<string> {
   let rest = "";
   for await (const text of body.pipeThrough(new TextDecoderStream())) {
     const lines = (rest + text).split("\n");

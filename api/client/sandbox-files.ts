@@ -3,6 +3,7 @@ import { type Connection, quickTimeoutMs } from "./connection.ts";
 import { follow, type FollowOptions } from "./follow.ts";
 import { Methods } from "./methods.ts";
 import { asJson, pathOf, withQuery } from "./request.ts";
+import type { ServerResponse } from "./send.ts";
 
 /** Whose rights are used; the sandbox's own user if nothing is said. */
 interface As {
@@ -30,8 +31,7 @@ export class SandboxFileMethods extends Methods {
     path: string,
     options: ReadFileOptions = {},
   ): Promise<ReadableStream<Uint8Array>> {
-    const response = await openFile(this.connection, sandboxId, path, options);
-    return response.body ?? new Blob([]).stream();
+    return (await openFile(this.connection, sandboxId, path, options)).stream();
   }
 
   /** The text of a file. */
@@ -88,8 +88,7 @@ export class SandboxFileMethods extends Methods {
     { user }: As = {},
   ): Promise<ReadableStream<Uint8Array>> {
     const asked = filesOf(sandboxId, "archive", { path, user });
-    const response = await this.connection.send(asked, { method: "GET" });
-    return response.body ?? new Blob([]).stream();
+    return (await this.connection.send(asked, { method: "GET" })).stream();
   }
 
   /** Makes of a tar, plain or compressed, what it holds, below a directory. */
@@ -147,7 +146,7 @@ async function openFile(
   sandboxId: string,
   path: string,
   { user, range, signal }: ReadFileOptions,
-): Promise<Response> {
+): Promise<ServerResponse> {
   return await connection.send(filesOf(sandboxId, "", { path, user }), {
     method: "GET",
     ...(range !== undefined && { headers: { range } }),

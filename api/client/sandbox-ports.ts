@@ -2,7 +2,7 @@ import type { Duplex } from "node:stream";
 import { Methods } from "./methods.ts";
 import { openTunnel } from "./open-upgraded.ts";
 import { pathOf } from "./request.ts";
-import { send, type SendOptions, type ServerResponse } from "./send.ts";
+import { send, type SendOptions } from "./send.ts";
 
 /** What a client does with servers that run in a sandbox. */
 export class SandboxPortMethods extends Methods {
@@ -12,10 +12,10 @@ export class SandboxPortMethods extends Methods {
     port: number,
     path: string,
     options: Partial<SendOptions> = {},
-  ): Promise<ServerResponse> {
+  ): Promise<Response> {
     const url = this.connection.url(pathOf("sandboxes", sandboxId, "ports", String(port)) + path);
     const headers = { ...options.headers, ...this.connection.headers };
-    return await send(url, { method: "GET", ...options, headers });
+    return (await send(url, { method: "GET", ...options, headers })).toFetched();
   }
 
   /** A connection to a port of the sandbox, whatever that speaks. */
