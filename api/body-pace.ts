@@ -15,9 +15,13 @@ export function requirePace(
   if (length === "0" && encoding === undefined) return undefined;
   const { socket } = incoming;
   let { bytesRead } = socket;
+  let { readableLength } = incoming;
   const timer = setInterval(() => {
-    const isQuiet = socket.bytesRead === bytesRead && incoming.readableLength === 0;
+    // What was there the last time held the sender back, even if it has been read since.
+    const isQuiet =
+      socket.bytesRead === bytesRead && readableLength + incoming.readableLength === 0;
     ({ bytesRead } = socket);
+    ({ readableLength } = incoming);
     if (incoming.complete || outgoing.headersSent) return clearInterval(timer);
     if (!isQuiet) return;
     clearInterval(timer);

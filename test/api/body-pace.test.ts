@@ -13,9 +13,17 @@ const bodies = new Map<string, string>();
 /** Reads a body by its path: at once, later than a sender may be quiet, or beside an answer that has begun. */
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
   using _pace = requirePace({ incoming, outgoing }, withinMs);
-  if (incoming.url === "/late") await sleep(4 * withinMs);
+  let taken = "";
+  if (incoming.url === "/late") {
+    await sleep(3.5 * withinMs);
+    // Of two timers that are late, this comes first: what is there is taken just before the sender is looked at.
+    const first = sleep(1);
+    for (const until = performance.now() + withinMs; performance.now() < until;);
+    await first;
+    taken = incoming.read().toString();
+  }
   if (incoming.url === "/answered") outgoing.write("begun ");
-  const body = await text(incoming);
+  const body = taken + (await text(incoming));
   bodies.set(incoming.url ?? "", body);
   outgoing.end(`${body.length} bytes`);
 }
