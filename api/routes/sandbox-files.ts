@@ -1,4 +1,5 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { HonoRequest } from "hono";
 import type { Sandboxes } from "../domain/sandboxes/sandboxes.ts";
 import { sandboxId } from "../schema/sandbox.ts";
 import {
@@ -160,11 +161,10 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
       const sandbox = sandboxes.find(context.req.valid("param").id);
       const { path, user, mode, parents } = exactPath(context.req.url, context.req.valid("query"));
       using _busy = sandbox.activity.begin();
-      const { incoming } = context.env;
-      const content = incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
       const options = { user, mode, makeParents: parents };
       try {
         const { files } = sandbox.use();
+        const content = await contentOf(context.req, context.env);
         return context.json(await files.write(path, content, options, context.req.raw.signal), 200);
       } catch (error) {
         await passOver(context.env);
@@ -196,6 +196,16 @@ export function sandboxFileRoutes(sandboxes: Sandboxes): OpenAPIHono<NodeEnv> {
       const { files } = sandboxes.find(context.req.valid("param").id).use();
       return context.json(await files.move(path, to, options), 200);
     });
+}
+
+/** What is to be written: whole where that is small, else as it comes. */
+async function contentOf(
+  request: HonoRequest,
+  { incoming }: NodeEnv["Bindings"],
+): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+  const isSmall = Number(incoming.headers["content-length"]) <= smallFileBytes;
+  if (isSmall) return new Uint8Array(await request.arrayBuffer());
+  return incoming.iterator({ destroyOnReturn: false }) as AsyncIterable<Uint8Array>;
 }
 
 /** The one range that a header asks for; the size of the file is asked for only where it is needed. */

@@ -3,6 +3,7 @@ import { untilAborted } from "../deadline.ts";
 import { isRunletError, RunletError } from "../errors.ts";
 import type { Mask } from "../container/stdio/mask.ts";
 import { maskedText } from "../container/stdio/masked-sink.ts";
+import { notePassed } from "../passed-bytes.ts";
 import { defaultFrameLimits, encodeFrame, FrameDecoder } from "./frame.ts";
 import { writeTogether } from "./write-together.ts";
 import { parseGuestMessage } from "./guest-message.ts";
@@ -146,6 +147,7 @@ export class Channel implements Disposable {
 
   #receive(chunk: Buffer): void {
     if (this.#isOver) return;
+    notePassed(chunk.byteLength);
     try {
       this.#decoder.push(chunk);
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { after, before, suite, test } from "node:test";
 import { poll, within } from "../../runtime/deadline.ts";
+import type { SandboxView } from "../../api/schema/sandbox.ts";
 import { problemOf } from "../support/problem.ts";
 import { startTestServer } from "../support/server.ts";
 
@@ -170,8 +171,23 @@ suite("when root has stopped the agent of a sandbox", { concurrency: true }, () 
     assert.equal(stdout.text, "begun\n");
     assert.equal((await stopped.commands.get(id)).reason, "timeout");
     assert.equal(await within(streamed.told, "be told", 5000), "timeout");
-    const { state, endReason } = await stopped.get();
-    assert.deepEqual([state, endReason], ["ended", "unresponsive"]);
+    const hasEnded = async (): Promise<SandboxView | undefined> => {
+      const view = await stopped.get();
+      return view.state === "ended" ? view : undefined;
+    };
+    const { endReason } = await poll("see the sandbox end", hasEnded, { timeoutMs: 10_000 });
+    assert.equal(endReason, "unresponsive");
+  });
+
+  test("a command that stops it before a word of its own ends by its time, too", async () => {
+    const stopped = await client.sandboxes.open(spec);
+    const running = stopped.commands.run({
+      command: "kill -STOP 1; sleep 300",
+      user: "root",
+      timeoutMs: 1500,
+    });
+    assert.equal((await within(running, "see it end", 20_000)).reason, "timeout");
+    assert.deepEqual((await stopped.commands.list({ state: "running" })).items, []);
   });
 
   test("a sandbox that is paused is not taken for one of those", async () => {

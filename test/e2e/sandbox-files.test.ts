@@ -43,6 +43,32 @@ suite("files of a sandbox", () => {
     );
   });
 
+  const modes: [string | undefined, number, number][] = [
+    [undefined, 0o644, 0o755],
+    ["600", 0o600, 0o600],
+    ["666", 0o666, 0o666],
+    ["777", 0o777, 0o777],
+    ["444", 0o444, 0o444],
+    ["4755", 0o4755, 0o4755],
+  ];
+  for (const [mode, anew, over] of modes) {
+    test(`a file of ${mode ? `mode ${mode}` : "no given mode"} is made so, and another is given it`, async () => {
+      await client.runCommand(id, { args: ["rm", "-f", "moded"] });
+      await client.writeFile(id, "moded", "a", { mode });
+      assert.equal((await client.statFile(id, "moded")).mode, anew);
+      await client.runCommand(id, { args: ["chmod", "755", "moded"] });
+      await client.writeFile(id, "moded", "b", { mode });
+      assert.equal((await client.statFile(id, "moded")).mode, over);
+    });
+  }
+
+  test("what is written in the place of a link to itself has the usual mode", async () => {
+    await client.runCommand(id, { args: ["ln", "-s", "looped", "looped"] });
+    await client.writeFile(id, "looped", "a");
+    const { kind, mode } = await client.statFile(id, "looped");
+    assert.deepEqual([kind, mode], ["file", 0o644]);
+  });
+
   test("a file of any size about that which goes as one piece is read as it was written", async () => {
     for (const sizeBytes of [0, 1, 65_536, 65_537]) {
       const content = randomBytes(sizeBytes);

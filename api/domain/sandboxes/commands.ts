@@ -1,8 +1,9 @@
 import { constants } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import { nowUs } from "../../../runtime/clock.ts";
+import { nowUs, Timeline } from "../../../runtime/clock.ts";
 import { startDeadline } from "../../../runtime/deadline.ts";
 import { captureBoth } from "../../../runtime/container/stdio/capture.ts";
+import type { SpawnOptions } from "../../../runtime/guest/agent/agent.ts";
 import type { ProcessExit, ProcessView } from "../../../runtime/guest/agent/process-view.ts";
 import type { SandboxCommandRow, SandboxStore } from "../../../store/sandboxes.ts";
 import type { CommandResult, CommandSpec, SandboxCommand } from "../../schema/sandbox-command.ts";
@@ -43,6 +44,11 @@ const greatestId = "g";
 const agentTimeoutMs = 30_000;
 /** How far the clock inside may be from ours; numbers of processes are not given anew as soon as that. */
 const clockSlackUs = 1_000_000;
+/**
+ * How long the beginning of a command may wait to be told of where nobody is shown it: most have ended by then, and
+ * being told of both at once leaves a small machine to the command.
+ */
+const tellWithinMs = 20;
 /** After which time an end is written again that could not be. */
 const retryMs = 1000;
 
@@ -64,24 +70,23 @@ export class Commands {
 
   /** Starts a command; it goes on when nobody looks at it. @throws `not_found`, `invalid_argument`. */
   async start(sandboxId: string, spec: CommandSpec): Promise<StartedCommand> {
+    return await this.#start(sandboxId, spec, { isShown: true });
+  }
+
+  async #start(
+    sandboxId: string,
+    spec: CommandSpec,
+    { isShown }: { isShown: boolean },
+  ): Promise<StartedCommand> {
     const sandbox = this.#sandboxes.find(sandboxId);
     const agent = sandbox.use();
-    const { env, cwd, user, tag, terminal, stdin, hasStdin, timeoutMs, background } = spec;
-    const args = spec.args ?? ["/bin/sh", "-c", spec.command ?? ""];
-    const options = {
-      args,
-      env,
-      stdin: stdin !== undefined || hasStdin || terminal !== undefined,
-      muted: background,
-      ...(cwd !== undefined && { cwd }),
-      ...(user !== undefined && { user }),
-      ...(tag !== undefined && { tag }),
-      ...(terminal !== undefined && { pty: terminal }),
-    };
+    const { cwd, user, tag, terminal, stdin, timeoutMs } = spec;
+    const options = spawnOptionsOf(spec, isShown);
     using deadline = startDeadline("start the command", agentTimeoutMs);
+    const timeline = new Timeline();
     const view = await agent.spawn(options, deadline.signal);
     const row: SandboxCommandRow = {
-      ...newRow(sandboxId, view.pid, args),
+      ...newRow(sandboxId, view.pid, options.args, Math.round(timeline.at(view.startedAtMs))),
       cwd: cwd ?? null,
       user: user ?? null,
       tag: tag ?? null,
@@ -115,19 +120,18 @@ export class Commands {
         throw error;
       }
       void this.#begin(sandbox, view, {
-        ...newRow(sandboxId, pid, args),
+        ...newRow(sandboxId, pid, args, process.startedAtMs * 1000),
         cwd,
         user,
         tag: tag ?? null,
         hasTerminal: process.hasTerminal ? 1 : 0,
-        startedAtUs: process.startedAtMs * 1000,
       });
     }
   }
 
   /** Runs a command to its end, whose output is kept up to a bound. @throws as {@link start}, `unavailable`. */
   async run(sandboxId: string, spec: CommandSpec, signal: AbortSignal): Promise<CommandResult> {
-    const started = await this.start(sandboxId, spec);
+    const started = await this.#start(sandboxId, spec, { isShown: false });
     using _busy = this.#sandboxes.find(sandboxId).activity.begin();
     const kept = captureBoth(spec.outputBytes);
     try {
@@ -328,7 +332,12 @@ function noLongerKept(id: string): RunletError {
   );
 }
 
-function newRow(sandboxId: string, pid: number, args: readonly string[]): SandboxCommandRow {
+function newRow(
+  sandboxId: string,
+  pid: number,
+  args: readonly string[],
+  startedAtUs: number,
+): SandboxCommandRow {
   return {
     id: newInvocationId(),
     sandboxId,
@@ -338,11 +347,31 @@ function newRow(sandboxId: string, pid: number, args: readonly string[]): Sandbo
     user: null,
     tag: null,
     hasTerminal: 0,
-    startedAtUs: nowUs(),
+    startedAtUs,
     endedAtUs: null,
     exitCode: null,
     signal: null,
     reason: null,
+  };
+}
+
+/** What the agent is asked for; `isShown` is whether somebody is shown the command's beginning. */
+function spawnOptionsOf(spec: CommandSpec, isShown: boolean): SpawnOptions {
+  const { env, cwd, user, tag, terminal, stdin, hasStdin, timeoutMs, background } = spec;
+  const { killOnDisconnect } = spec;
+  const isFed = stdin !== undefined || hasStdin || terminal !== undefined;
+  // What the host does from the beginning on, feed it or see to its end, is not to begin late.
+  const isWatched = isShown || isFed || timeoutMs !== undefined || killOnDisconnect;
+  return {
+    args: spec.args ?? ["/bin/sh", "-c", spec.command ?? ""],
+    env,
+    stdin: isFed,
+    muted: background,
+    ...(!isWatched && { tellWithinMs }),
+    ...(cwd !== undefined && { cwd }),
+    ...(user !== undefined && { user }),
+    ...(tag !== undefined && { tag }),
+    ...(terminal !== undefined && { pty: terminal }),
   };
 }
 

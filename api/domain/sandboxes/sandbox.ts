@@ -30,7 +30,8 @@ export interface SandboxOptions {
 const connectTimeoutMs = 10_000;
 /** After which time it is tried again to write what could not be. */
 const retryMs = 1000;
-const sampleMs = 5000;
+/** How often is looked at what it uses, and whether it may rest. */
+const lookMs = 5000;
 const maxSamples = 60;
 
 /** A sandbox that is open: its container, its clocks, and what is on record of it. */
@@ -61,7 +62,7 @@ export class Sandbox {
     this.#onEnd = onEnd;
     this.#onError = onError;
     this.#closed = closed;
-    this.#ticker = setInterval(() => this.#sample(), sampleMs);
+    this.#ticker = setInterval(() => this.#look(), lookMs);
     this.#ticker.unref();
     this.#arm();
     void this.#watch().catch(onError);
@@ -303,10 +304,12 @@ export class Sandbox {
     return { atUs: nowUs(), cpuUs, memoryBytes, diskBytes: this.#agent.diskBytes ?? 0, pids };
   }
 
-  #sample(): void {
+  #look(): void {
     if (!this.#agent.isAlive) return;
     this.#samples.push(this.#measure());
     if (this.#samples.length > maxSamples) this.#samples.shift();
+    // Whom it ends under is told of it elsewhere.
+    this.#agent.rest().catch(() => undefined);
   }
 }
 

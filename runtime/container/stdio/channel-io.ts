@@ -68,6 +68,18 @@ class PipeChannel extends Duplex {
     this.#outward.write(chunk, done);
   }
 
+  override _writev(
+    chunks: { chunk: Buffer; encoding: BufferEncoding }[],
+    done: (error?: Error | null) => void,
+  ): void {
+    const last = chunks.length - 1;
+    this.#outward.cork();
+    for (const [at, { chunk }] of chunks.entries()) {
+      this.#outward.write(chunk, at === last ? done : undefined);
+    }
+    this.#outward.uncork();
+  }
+
   override _final(done: () => void): void {
     this.#outward.end(done);
   }

@@ -4,6 +4,8 @@ import { Wakeup } from "../../wakeup.ts";
 
 /** What either side may send of one call's stream before it hears of it again; as in call.py. */
 const windowBytes = 1024 * 1024;
+/** How much has to be passed on before the agent hears of it; as in call.py. */
+const creditBytes = windowBytes / 4;
 const chunkCostBytes = 256;
 const chunkBytes = 256 * 1024;
 
@@ -68,6 +70,7 @@ export class AgentCall {
   readonly #credited = new Wakeup();
   #credit = windowBytes;
   #open = windowBytes;
+  #passedOn = 0;
   #isOver = false;
 
   constructor(id: number, handlers: CallHandlers, line: Line) {
@@ -108,9 +111,12 @@ export class AgentCall {
 
   /** Lets the agent send on, after so many bytes of one piece have been passed on. */
   consumed(pieceBytes: number): void {
-    const bytes = pieceBytes + chunkCostBytes;
+    this.#passedOn += pieceBytes + chunkCostBytes;
+    if (this.#passedOn < creditBytes || this.#isOver) return;
+    const bytes = this.#passedOn;
+    this.#passedOn = 0;
     this.#open += bytes;
-    if (!this.#isOver) this.#line.send({ type: "credit", id: this.id, bytes });
+    this.#line.send({ type: "credit", id: this.id, bytes });
   }
 
   /** Gives up the call; what it has started goes on or not as its operation has it. */

@@ -138,13 +138,15 @@ export class AgentFiles {
   /** Writes a file; it stands at its path once it is whole, and until then what stood there before. */
   async write(
     path: string,
-    content: AsyncIterable<Uint8Array>,
+    content: Uint8Array | AsyncIterable<Uint8Array>,
     options: As & { mode?: number | undefined; makeParents?: boolean | undefined } = {},
     signal?: AbortSignal,
   ): Promise<z.infer<typeof written>> {
     const call = this.#link.open("write", { path, ...options }, { what: `write ${path}` });
     try {
-      for await (const piece of piecesUntil(content, call.result)) await call.write(piece, signal);
+      const isWhole = content instanceof Uint8Array;
+      const pieces = isWhole ? [content] : piecesUntil(content, call.result);
+      for await (const piece of pieces) await call.write(piece, signal);
       call.end();
       return written.parse(await untilAborted(call.result, signal));
     } catch (error) {

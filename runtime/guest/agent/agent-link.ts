@@ -2,6 +2,7 @@ import type { Duplex } from "node:stream";
 import { z } from "zod";
 import { untilAborted } from "../../deadline.ts";
 import { isRunletError, RunletError } from "../../errors.ts";
+import { notePassed } from "../../passed-bytes.ts";
 import { encodeFrame, FrameDecoder } from "../frame.ts";
 import { writeTogether } from "../write-together.ts";
 import { AgentCall, type CallHandlers } from "./agent-call.ts";
@@ -31,18 +32,22 @@ export class AgentLink implements Disposable {
   /** Settles with the agent's first word, or with undefined if it ends before. */
   readonly hello: Promise<true | undefined>;
   readonly #socket: Duplex;
+  readonly #onCall: () => void;
   readonly #decoder = new FrameDecoder(guestLimits);
   readonly #calls = new Map<number, AgentCall>();
   readonly #hello = Promise.withResolvers<true | undefined>();
   #drained: PromiseWithResolvers<void> | undefined;
   /** What waits for the end of a standstill. */
   #held: Uint8Array[] | undefined;
+  #isCorked = false;
   #lastId = 0;
   #failure: RunletError | undefined;
   #isOver = false;
 
-  constructor(socket: Duplex) {
+  /** `onCall` is told of each call before the agent is. */
+  constructor(socket: Duplex, onCall: () => void = () => undefined) {
     this.#socket = socket;
+    this.#onCall = onCall;
     this.hello = this.#hello.promise;
     socket.on("data", (chunk: Buffer) => this.#receive(chunk));
     socket.on("drain", () => this.#settleDrained());
@@ -56,6 +61,11 @@ export class AgentLink implements Disposable {
     return this.#isOver;
   }
 
+  /** How many calls there have been. */
+  get callCount(): number {
+    return this.#lastId;
+  }
+
   /** Calls that have no answer yet. */
   get openCalls(): number {
     return this.#calls.size;
@@ -67,6 +77,7 @@ export class AgentLink implements Disposable {
    */
   open(op: string, args: object, handlers: CallHandlers): AgentCall {
     if (this.#isOver) throw this.#gone();
+    this.#onCall();
     const call = new AgentCall(++this.#lastId, handlers, {
       send: (header, body) => this.#send(header, body),
       drained: async () => await this.#drained?.promise,
@@ -114,10 +125,25 @@ export class AgentLink implements Disposable {
     this.#write(encodeFrame(header, body, hostLimits));
   }
 
+  /** What is said in one go is written in one system call, and wakes the agent once. */
   #write(chunks: readonly Uint8Array[]): void {
-    const isBelowMark = this.#held === undefined && writeTogether(this.#socket, chunks);
-    this.#held?.push(...chunks);
-    if (!isBelowMark) this.#drained ??= Promise.withResolvers<void>();
+    if (this.#held !== undefined) {
+      this.#held.push(...chunks);
+      this.#drained ??= Promise.withResolvers<void>();
+      return;
+    }
+    this.#cork();
+    if (!writeTogether(this.#socket, chunks)) this.#drained ??= Promise.withResolvers<void>();
+  }
+
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#socket.cork();
+    process.nextTick(() => {
+      this.#isCorked = false;
+      this.#socket.uncork();
+    });
   }
 
   #goOn(): void {
@@ -131,6 +157,7 @@ export class AgentLink implements Disposable {
 
   #receive(chunk: Buffer): void {
     if (this.#isOver) return;
+    notePassed(chunk.byteLength);
     try {
       this.#decoder.push(chunk);
       for (let frame = this.#decoder.next(); frame !== undefined; frame = this.#decoder.next()) {

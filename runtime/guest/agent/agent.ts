@@ -19,6 +19,7 @@ import { AgentFiles } from "./agent-files.ts";
 import { AgentLink } from "./agent-link.ts";
 import { connectPort, type PortOptions } from "./port-connection.ts";
 import { ProcessView } from "./process-view.ts";
+import { Rest } from "./rest.ts";
 
 export interface AgentOptions {
   image: Image;
@@ -66,6 +67,8 @@ export interface SpawnOptions {
   muted?: boolean | undefined;
   /** Whether it is killed when the one who starts it goes away, and told of to nobody else. */
   bound?: boolean | undefined;
+  /** For how long its beginning may wait to be told along with what comes next, which is a wake-up less for one that is short. */
+  tellWithinMs?: number | undefined;
 }
 
 const configured = z.object({ user: z.string(), home: z.string(), cwd: z.string() });
@@ -80,7 +83,7 @@ const processList = z.object({
       cwd: z.string(),
       user: z.string(),
       hasTerminal: z.boolean(),
-      startedAtMs: z.number(),
+      startedAtMs: z.int(),
     }),
   ),
 });
@@ -97,6 +100,7 @@ export class Agent implements AsyncDisposable {
   readonly files: AgentFiles;
   readonly #link: AgentLink;
   readonly #freezer: Freezer;
+  readonly #rest: Rest;
   readonly #filestore: Filestore;
   readonly #network: Network | undefined;
   /** One at a time. */
@@ -108,12 +112,13 @@ export class Agent implements AsyncDisposable {
   /** Whether it is to be frozen once it is saved. */
   #isToFreeze = false;
 
-  private constructor(init: Init, link: AgentLink, network: Network | undefined) {
+  private constructor(init: Init, channel: Duplex, network: Network | undefined) {
     this.init = init;
-    this.#link = link;
-    this.#network = network;
-    this.files = new AgentFiles(link);
     this.#freezer = new Freezer(init);
+    this.#rest = new Rest(this.#freezer, () => this.isAlive && this.#saves.pending === 0);
+    this.#link = new AgentLink(channel, () => this.#rest.end());
+    this.#network = network;
+    this.files = new AgentFiles(this.#link);
     this.#filestore = new Filestore(() => init.processes());
   }
 
@@ -172,7 +177,7 @@ export class Agent implements AsyncDisposable {
     await init.create(signal);
     await init.start(signal);
     if (init.channel === undefined) throw new Error("A started agent has no channel");
-    return new Agent(init, new AgentLink(init.channel), network);
+    return new Agent(init, init.channel, network);
   }
 
   /** How much of the host's disk that takes what was written outside of /tmp, in bytes; undefined where it is not known. */
@@ -207,20 +212,32 @@ export class Agent implements AsyncDisposable {
     );
   }
 
+  /** Whether it stands still until it is thawed. */
   get isFrozen(): boolean {
-    return this.#freezer.isFrozen || this.#isToFreeze;
+    return (this.#freezer.isFrozen && !this.#rest.isOn) || this.#isToFreeze;
   }
 
   /** Stops its processor time; one that is being saved, once it is. */
   freeze(): void {
     if (!this.isAlive) return;
+    this.#rest.giveUp();
     if (this.#saves.pending === 0) this.#freezer.freeze();
     else this.#isToFreeze = this.init.processes().length > 0;
   }
 
   thaw(): void {
     this.#isToFreeze = false;
+    this.#rest.giveUp();
     this.#freezer.thaw();
+  }
+
+  /**
+   * Stops its processor time until it is asked for something, where nothing was asked since the last look and nothing runs
+   * inside; answers whether it rests now.
+   * @throws `unavailable` if the sandbox ends meanwhile.
+   */
+  async rest(): Promise<boolean> {
+    return await this.#rest.look(this.#link);
   }
 
   /**
@@ -236,6 +253,7 @@ export class Agent implements AsyncDisposable {
       );
     }
     await this.#saves.add(async () => {
+      this.#rest.end();
       this.#isToFreeze = this.isFrozen;
       this.#freezer.thaw();
       try {

@@ -5,6 +5,8 @@ import errno
 CHUNK_BYTES = 256 * 1024
 # What either side may send of one call's stream before it hears of it again.
 WINDOW_BYTES = 1024 * 1024
+# How much of it has to be passed on before that is told: a word for each piece would cost as much as the piece.
+CREDIT_BYTES = WINDOW_BYTES // 4
 # A chunk costs a little more than its bytes, so that tiny ones are held back too.
 CHUNK_COST_BYTES = 256
 
@@ -25,6 +27,7 @@ class Call:
         self.is_over = False
         self._credit = WINDOW_BYTES
         self._open_window = WINDOW_BYTES
+        self._passed_on = 0
         # Set by whoever serves the call.
         self.on_data = None
         self.on_end = None
@@ -45,13 +48,16 @@ class Call:
             header["stream"] = stream
         self._agent.wire.send(header, body)
 
-    def event(self, fields):
+    def event(self, fields, within=0):
+        """Tells something before the answer, or along with what comes within so many seconds."""
         if not self.is_over:
-            self._agent.wire.send({"type": "event", "id": self.id, "event": fields})
+            self._agent.wire.send({"type": "event", "id": self.id, "event": fields}, within=within)
 
     def reply(self, fields=None):
+        """Answers at once, with what was said before: what is left to be cleared away can wait."""
         if self._finish():
             self._agent.wire.send({"type": "reply", "id": self.id, "result": fields or {}})
+            self._agent.wire.flush()
 
     def fail(self, error):
         if not self._finish():
@@ -61,9 +67,12 @@ class Call:
 
     def consumed(self, count):
         """Lets the host send on, after bytes of its stream have been passed on."""
-        self._open_window += count
-        if not self.is_over:
-            self._agent.wire.send({"type": "credit", "id": self.id, "bytes": count})
+        self._passed_on += count
+        if self._passed_on < CREDIT_BYTES or self.is_over:
+            return
+        self._open_window += self._passed_on
+        self._agent.wire.send({"type": "credit", "id": self.id, "bytes": self._passed_on})
+        self._passed_on = 0
 
     # What the host says of the call.
 

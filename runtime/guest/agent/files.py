@@ -8,6 +8,11 @@ from .call import Refusal
 MAX_ENTRIES = 10_000
 # What a file holds that is made as it is read, such as those of /proc, is kept up to this.
 MAX_MADE_BYTES = 1024 * 1024
+NAME_BYTES = 6
+RANDOM_BYTES = 256 * NAME_BYTES
+_random = b""
+# The permissions that a file may have while it is being written: what the agent's umask lets through.
+AT_ONCE = 0o755
 KINDS = (
     (stat.S_ISREG, "file"),
     (stat.S_ISDIR, "directory"),
@@ -87,9 +92,9 @@ def read_file(call, path, start, length):
     at = start
 
     def finish(done, *args):
-        os.close(fd)
         call.on_credit = call.on_cancel = None
         done(*args)
+        os.close(fd)
 
     def pump():
         nonlocal at
@@ -125,6 +130,24 @@ def read_made(fd):
     return body
 
 
+def unguessable():
+    """What nobody else makes a name of. The system is asked for much at once: that takes as long as for little."""
+    global _random
+    if not _random:
+        _random = os.urandom(RANDOM_BYTES)
+    taken, _random = _random[:NAME_BYTES], _random[NAME_BYTES:]
+    return taken.hex()
+
+
+def mode_of(path, look):
+    """Kind and permissions of what stands at a path; `look` follows a link or does not. None if there is nothing."""
+    try:
+        return look(path).st_mode
+    except OSError:
+        # Whatever keeps it from being looked at keeps it from being written, and says so there.
+        return None
+
+
 class Upload:
     """A file that is being written beside where it is to stand, and takes its place when it is whole."""
 
@@ -132,18 +155,23 @@ class Upload:
         args = call.args
         self._call = call
         self._act = act
-        # A link is written through, as an editor does; its directory may be another one.
-        self._target = os.path.realpath(path) if os.path.islink(path) else path
-        if os.path.isdir(self._target):
+        self._target = path
+        found = mode_of(path, os.lstat)
+        if found is not None and stat.S_ISLNK(found):
+            # A link is written through, as an editor does; its directory may be another one.
+            self._target = os.path.realpath(path)
+            found = mode_of(self._target, os.stat)
+        if found is not None and stat.S_ISDIR(found):
             raise Refusal("EISDIR", "is a directory")
         directory, name = os.path.split(self._target)
         if args.get("makeParents"):
             os.makedirs(directory, exist_ok=True)
         self._mode = args.get("mode")
         if self._mode is None:
-            self._mode = stat.S_IMODE(os.stat(self._target).st_mode) if os.path.exists(self._target) else 0o644
-        self._temporary = os.path.join(directory, ".%s.%s" % (name[:64], os.urandom(6).hex()))
-        self._fd = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            self._mode = 0o644 if found is None else stat.S_IMODE(found)
+        self._temporary = os.path.join(directory, ".%s.%s" % (name[:64], unguessable()))
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._fd = os.open(self._temporary, flags, self._mode & AT_ONCE)
         self._size = 0
         call.on_data = self._write
         call.on_end = self._end
@@ -167,14 +195,15 @@ class Upload:
             return
         self._act()
         try:
-            os.fchmod(self._fd, self._mode)
+            if self._mode & ~AT_ONCE:
+                os.fchmod(self._fd, self._mode)
             os.rename(self._temporary, self._target)
         except OSError as error:
             self._drop()
             return self._call.fail(error)
-        os.close(self._fd)
-        self._fd = None
+        fd, self._fd = self._fd, None
         self._call.reply({"sizeBytes": self._size})
+        os.close(fd)
 
     def _drop(self):
         if self._fd is None:

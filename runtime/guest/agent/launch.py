@@ -17,26 +17,22 @@ if not (3, 11) <= sys.version_info < (3, 15):
     fork_exec = None
 
 
-def launch(program, args, env, cwd, streams):
-    """Starts a program and answers its pid; it has begun when this returns. Raises OSError where it cannot."""
+def launch(program, args, env, cwd, streams, lend):
+    """
+    Starts a program and answers its pid; it has begun when this returns. `lend` gives what makes the process the rights
+    that it is to have. Raises OSError where it cannot.
+    """
     if fork_exec is not None and streams.is_plain:
-        return launch_plain(program, args, env, cwd, streams.stdio)
+        return launch_plain(program, args, env, cwd, streams.stdio, lend)
     os.chdir(cwd)
+    manner = {"file_actions": streams.actions, "setsid": True, "setsigdef": RESET_SIGNALS, "setsigmask": ()}
     try:
-        return os.posix_spawn(
-            program,
-            args,
-            env,
-            file_actions=streams.actions,
-            setsid=True,
-            setsigdef=RESET_SIGNALS,
-            setsigmask=(),
-        )
+        return lend(lambda: os.posix_spawn(program, args, env, **manner))
     finally:
         os.chdir("/")
 
 
-def launch_plain(program, args, env, cwd, stdio):
+def launch_plain(program, args, env, cwd, stdio, lend):
     stdin, stdout, stderr = stdio
     variables = [os.fsencode(name) + b"=" + os.fsencode(value) for name, value in env.items()]
     failed, failing = os.pipe()
@@ -46,7 +42,8 @@ def launch_plain(program, args, env, cwd, stdio):
         manner = (True, True, -1, None, None, None, -1, None)
         # With vfork, as posix_spawn does it: the agent's memory is not copied.
         vfork = (True,) if sys.version_info < (3, 14) else ()
-        pid = fork_exec(args, [os.fsencode(program)], False, (), cwd, variables, *streams, *manner, *vfork)
+        what = (args, [os.fsencode(program)], False, (), cwd, variables)
+        pid = lend(lambda: fork_exec(*what, *streams, *manner, *vfork))
         os.close(failing)
         failing = None
         failure = os.read(failed, 4096)

@@ -19,7 +19,7 @@ class Agent:
         self.wire = Wire(self._overflow)
         self._calls = {}
         self._identity = Identity()
-        self._loop = Loop(lambda: self._processes.reap())
+        self._loop = Loop(lambda: self._processes.are_running, lambda: self._processes.reap(), self.wire.end_turn)
         self._processes = Processes(self._loop, self._identity)
         self._env = {}
         self._user = None
@@ -33,6 +33,7 @@ class Agent:
             "signal": self._signal,
             "resize": self._resize,
             "processes": lambda call: call.reply({"processes": self._processes.list()}),
+            "idle": lambda call: call.reply({"isIdle": not self._loop.has_slices and self._processes.are_none()}),
             "stat": lambda call: call.reply(entry_of(self._path(call))),
             "list": lambda call: list_entries(call, self._path(call), call.args["depth"]),
             "read": lambda call: read_file(call, self._path(call), call.args["start"], call.args.get("length")),
@@ -41,7 +42,7 @@ class Agent:
             "move": self._move,
             "remove": self._remove,
             "disk": self._disk,
-            "connect": lambda call: connect(self._loop, call, call.args["port"]),
+            "connect": self._connect,
             "quiet": self._quiet,
             "go": self._go,
             "reset": lambda call: call.reply(),
@@ -49,7 +50,7 @@ class Agent:
 
     def run(self):
         self.wire.send({"type": "hello", "protocol": PROTOCOL})
-        self._loop.watch(INWARD, self._receive)
+        self._loop.watch_always(INWARD, self.wire.read, self._receive)
         self._loop.run()
 
     def forget(self, call):
@@ -101,8 +102,7 @@ class Agent:
         self._loop.watch_writable(OUTWARD, self._drain)
 
     def _drain(self):
-        self.wire.flush()
-        if self.wire.is_flushed:
+        if self.wire.drain():
             self._loop.unwatch_writable(OUTWARD)
         self._resume()
 
@@ -205,6 +205,11 @@ class Agent:
         self._processes.find(call.args["pid"]).resize(call.args["cols"], call.args["rows"])
         call.reply()
 
+    def _connect(self, call):
+        # What it is done with is imported when it is first asked for, which not every user may be able to.
+        self._identity.become(ROOT)
+        connect(self._loop, call, call.args["port"])
+
     # Files.
 
     def _act(self, user):
@@ -214,7 +219,6 @@ class Agent:
         path = self._path(call)
         user = self._user_of(call.args.get("user"))
         Upload(call, path, self._act(user))
-        call.event({})
 
     def _mkdir(self, call):
         path = self._path(call)

@@ -74,6 +74,8 @@ class Connection:
         self._queue = []
         self._is_input_ended = False
         self._is_output_ended = False
+        # Why nobody inside takes input any more.
+        self._refused = None
         call.on_data = self._take
         call.on_end = self._end
         call.on_cancel = self._close
@@ -99,6 +101,8 @@ class Connection:
         return self._settle()
 
     def _take(self, body, _stream, cost):
+        if self._refused is not None:
+            return self._call.consumed(cost)
         self._queue.append((memoryview(body), cost))
         self._write()
 
@@ -110,7 +114,7 @@ class Connection:
             except BlockingIOError:
                 return self._loop.watch_writable(self._link.fileno(), self._write)
             except OSError as error:
-                return self._fail(error)
+                return self._refuse(error)
             if sent < len(body):
                 self._queue[0] = (body[sent:], cost)
                 continue
@@ -130,8 +134,20 @@ class Connection:
         if not self._queue:
             self._write()
 
+    def _refuse(self, error):
+        """No more input is taken; what was said before, such as why, is there to be read all the same."""
+        self._refused = error
+        self._loop.unwatch_writable(self._link.fileno())
+        queue, self._queue = self._queue, []
+        for _, cost in queue:
+            self._call.consumed(cost)
+        self._settle()
+
     def _settle(self):
-        if self._is_input_ended and self._is_output_ended and not self._queue:
+        if self._refused is not None:
+            if self._is_output_ended:
+                self._fail(self._refused)
+        elif self._is_input_ended and self._is_output_ended and not self._queue:
             self._close()
             self._call.reply()
 

@@ -19,7 +19,7 @@ export type OutputPiece =
   | { readonly stream: "stdout" | "stderr" | "pty"; readonly body: Buffer }
   | { readonly droppedBytes: number };
 
-const started = z.object({ pid: z.int().positive(), startedAtMs: z.number() });
+const started = z.object({ pid: z.int().positive(), startedAtMs: z.int() });
 const dropped = z.object({ dropped: z.int().positive() });
 const streamName = z.enum(["stdout", "stderr", "pty"]);
 const ended = z.object({

@@ -24,6 +24,14 @@ class Processes:
         self._running = {}
         self._ended = {}
 
+    @property
+    def are_running(self):
+        return bool(self._running)
+
+    def are_none(self):
+        """Whether nothing runs inside but the agent, not even what others have left behind."""
+        return not any(name.isdigit() and int(name) != os.getpid() for name in os.listdir("/proc"))
+
     def find(self, pid):
         process = self._running.get(pid) or self._ended.get(pid)
         if process is None:
@@ -42,7 +50,8 @@ class Processes:
         program = self._find_program(args["args"][0], user, env.get("PATH", ""), cwd)
         streams = Streams(args, user, self._identity)
         try:
-            process.pid = self._identity.lend(user, lambda: launch(program, args["args"], env, cwd, streams))
+            self._identity.become(user)
+            process.pid = launch(program, args["args"], env, cwd, streams, lambda fork: self._identity.lend(user, fork))
         except OSError as error:
             streams.close_ours()
             raise Refusal(errno.errorcode.get(error.errno, "EIO"), "%s cannot run: %s" % (program, why_not(error)))
@@ -56,7 +65,8 @@ class Processes:
         if streams.input is not None:
             process.set_input(streams.input)
         self._running[process.pid] = process
-        call.event({"pid": process.pid, "startedAtMs": process.started_at_ms})
+        beginning = {"pid": process.pid, "startedAtMs": process.started_at_ms}
+        call.event(beginning, within=args.get("tellWithinMs", 0) / 1000)
         if streams.input is not None:
             process.take_input(call)
             call.on_end = process.end_input

@@ -68,17 +68,18 @@ class Identity:
             os.setresuid(-1, user.uid, -1)
         self._acting = user
 
-    def lend(self, user, work):
-        """Does `work`, which makes a process, as the user in every respect but the way back."""
-        self.become(ROOT)
-        if user.uid == 0:
-            return work()
+    def lend(self, user, fork):
+        """
+        Makes a process as the user in every respect but the way back, and for no longer than that takes. The agent acts
+        as that user already.
+        """
+        if user.uid == 0 and user.gid == 0:
+            return fork()
         try:
-            os.setgroups(user.groups)
             os.setresgid(user.gid, user.gid, 0)
             os.setresuid(user.uid, user.uid, 0)
-            return work()
+            return fork()
         finally:
-            os.setresuid(0, 0, 0)
-            os.setresgid(0, 0, 0)
-            os.setgroups(ROOT.groups)
+            # First of all: until then what has been made could end the agent.
+            os.setresuid(0, user.uid, 0)
+            os.setresgid(0, user.gid, 0)

@@ -1,9 +1,11 @@
-"""The agent's end of the channel: frames in on one descriptor and out on another, without ever waiting for either."""
+"""The agent's end of the channel: frames in on one descriptor and out on another, of which only the first may be waited for."""
 
 import _json
 import os
 import sys
+import time
 from _collections import deque
+from itertools import islice
 
 INWARD = 0
 OUTWARD = 1
@@ -13,6 +15,10 @@ MAX_HEADER_BYTES = 256 * 1024
 READ_BYTES = 512 * 1024
 # What streams may have waiting here before they pause; answers are always taken.
 MAX_BACKLOG_BYTES = 2 * 1024 * 1024
+# What is written before the end of a turn, so that the host has something to do meanwhile.
+EARLY_BYTES = 256 * 1024
+# Pieces that one system call takes.
+MAX_PIECES = 64
 
 
 class _Grammar:
@@ -34,33 +40,34 @@ class Wire:
     def __init__(self, on_full):
         for fd in (INWARD, OUTWARD):
             os.set_inheritable(fd, False)
-            os.set_blocking(fd, False)
+        os.set_blocking(INWARD, True)
+        os.set_blocking(OUTWARD, False)
         self._incoming = bytearray()
         self._outgoing = deque()
         self._held = None
+        self._is_full = False
         self._on_full = on_full
+        # Until when all that is queued may wait.
+        self._due = None
         self.backlog = 0
 
     @property
     def has_room(self):
         return self._held is None and self.backlog < MAX_BACKLOG_BYTES
 
-    @property
-    def is_flushed(self):
-        return not self._outgoing
-
-    def receive(self):
-        """The frames that have arrived, as pairs of header and body."""
+    def read(self):
+        """Takes what has arrived, and waits for it where nothing has."""
         try:
             chunk = os.read(INWARD, READ_BYTES)
-        except BlockingIOError:
-            return
         except OSError:
             chunk = b""
         if not chunk:
             os._exit(0)
+        self._incoming += chunk
+
+    def receive(self):
+        """The frames that have been read whole, as pairs of header and body."""
         incoming = self._incoming
-        incoming += chunk
         start = 0
         while len(incoming) - start >= 8:
             rest = int.from_bytes(incoming[start : start + 4], "big")
@@ -76,21 +83,30 @@ class Wire:
                 header = None
             if not isinstance(header, dict):
                 give_up("header is not a JSON object")
-            yield header, bytes(incoming[head_end:end])
+            with memoryview(incoming) as view:
+                body = bytes(view[head_end:end])
+            yield header, body
             start = end
         del incoming[:start]
 
-    def send(self, header, body=b""):
-        """Queues a frame and writes what the channel takes now; nothing while it is held."""
+    def send(self, header, body=b"", within=0):
+        """
+        Queues a frame, which goes out with all others of this turn, or with the next ones that come within so many
+        seconds; not while they are held.
+        """
+        if within == 0 or self._outgoing and self._due is None:
+            self._due = None
+        else:
+            due = time.monotonic() + within
+            self._due = due if self._due is None else min(due, self._due)
         head = "".join(_encode(header, 0)).encode("ascii")
         size = 4 + len(head) + len(body)
-        frame = b"".join((size.to_bytes(4, "big"), len(head).to_bytes(4, "big"), head, body))
-        self.backlog += len(frame)
-        if self._held is not None:
-            self._held.append(memoryview(frame))
-            return
-        self._outgoing.append(memoryview(frame))
-        if len(self._outgoing) == 1:
+        queue = self._outgoing if self._held is None else self._held
+        queue.append(b"".join((size.to_bytes(4, "big"), len(head).to_bytes(4, "big"), head)))
+        if body:
+            queue.append(body)
+        self.backlog += 4 + size
+        if self.backlog >= EARLY_BYTES:
             self.flush()
 
     def hold(self):
@@ -103,30 +119,50 @@ class Wire:
         held, self._held = self._held, None
         if held:
             self._outgoing.extend(held)
-            self.flush()
 
     def drop(self):
         """Ends a hold, and forgets what nobody has read."""
         self._held = None
+        self._is_full = False
+        self._due = None
         self._outgoing.clear()
         self.backlog = 0
 
+    def end_turn(self):
+        """Writes what is not to wait; answers for how many seconds the rest may, or -1 where there is none."""
+        left = -1 if self._due is None else self._due - time.monotonic()
+        if left > 0:
+            return left
+        self.flush()
+        return -1
+
     def flush(self):
-        """Writes as much as the channel takes."""
-        while self._outgoing:
-            first = self._outgoing[0]
+        """Writes as much as the channel takes; of one that is full the rest waits for `drain`."""
+        self._due = None
+        outgoing = self._outgoing
+        while outgoing and not self._is_full:
+            pieces = list(islice(outgoing, MAX_PIECES))
             try:
-                sent = os.write(OUTWARD, first)
+                sent = os.writev(OUTWARD, pieces)
             except BlockingIOError:
+                self._is_full = True
                 self._on_full()
                 return
             except OSError:
                 os._exit(0)
             self.backlog -= sent
-            if sent == len(first):
-                self._outgoing.popleft()
-            else:
-                self._outgoing[0] = first[sent:]
+            for piece in pieces:
+                if sent < len(piece):
+                    outgoing[0] = memoryview(piece)[sent:]
+                    break
+                sent -= len(piece)
+                outgoing.popleft()
+
+    def drain(self):
+        """The channel takes more: writes what has waited for that; whether that was all."""
+        self._is_full = False
+        self.flush()
+        return not self._is_full
 
 
 def give_up(fact):

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { type Duplex, duplexPair } from "node:stream";
+import { Duplex, duplexPair } from "node:stream";
 import { suite, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { poll } from "../../../runtime/deadline.ts";
 import { isRunletError } from "../../../runtime/errors.ts";
 import { AgentLink } from "../../../runtime/guest/agent/agent-link.ts";
@@ -114,6 +115,25 @@ suite("the link to an agent", () => {
     assert.equal(isWritten, false);
     say(agent, { type: "reply", id: call.id, result: {} });
     await writing;
+  });
+
+  test("what is said in one go is written at once", async () => {
+    let writes = 0;
+    const count = (done: () => void): void => {
+      writes++;
+      done();
+    };
+    const socket = new Duplex({
+      read: () => undefined,
+      write: (_chunk, _encoding, done) => count(done),
+      writev: (_chunks, done) => count(done),
+    });
+    using link = new AgentLink(socket);
+    const call = link.open("write", {}, { what });
+    await call.write(Buffer.alloc(60_000));
+    call.end();
+    await turn();
+    assert.equal(writes, 1);
   });
 
   test("at a standstill the host says nothing, and then all that had waited, in order", async () => {

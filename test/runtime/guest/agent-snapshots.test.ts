@@ -2,32 +2,17 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { poll } from "../../../runtime/deadline.ts";
 import { Agent, type SpawnOptions } from "../../../runtime/guest/agent/agent.ts";
-import { Machine } from "../../../runtime/machine.ts";
-import { tempDir } from "../../support/temp-dir.ts";
-import { sharedImages } from "../image/guest.ts";
+import { TestAgents } from "./test-agents.ts";
 
 const mebibyte = 1024 * 1024;
 const patience = { timeoutMs: 15_000 };
 const limits = { memoryBytes: 256 * mebibyte, cpus: 1, pids: 256 };
-const dir = await tempDir();
-const machine = await Machine.open({ stateDir: dir.file("s"), runsc: "runsc" });
-const image = await sharedImages().ensureDefault();
-after(async () => {
-  await machine[Symbol.asyncDispose]();
-  await dir[Symbol.asyncDispose]();
-});
-
-async function started(): Promise<Agent> {
-  const options = { image, tmpBytes: 64 * mebibyte, overlayDirectory: dir.path };
-  const agent = await Agent.start(machine, options);
-  await agent.ready(AbortSignal.timeout(patience.timeoutMs));
-  await agent.configure({ env: image.env, user: "runlet" });
-  return agent;
-}
+const agents = await TestAgents.open();
+after(async () => await agents[Symbol.asyncDispose]());
 
 async function restored(name: string): Promise<Agent> {
   const signal = AbortSignal.timeout(patience.timeoutMs);
-  return await Agent.restored(machine, dir.file(name), limits, signal);
+  return await Agent.restored(agents.machine, agents.file(name), limits, signal);
 }
 
 async function outputOf(agent: Agent, options: SpawnOptions): Promise<string> {
@@ -41,7 +26,7 @@ async function outputOf(agent: Agent, options: SpawnOptions): Promise<string> {
 }
 
 test("a sandbox that is saved while much goes on misses nothing, and its copy goes on without its callers", async () => {
-  await using agent = await started();
+  await using agent = await agents.start();
   const counting = outputOf(agent, { args: ["seq", "1", "400000"] });
   const waiting = await agent.spawn({ args: ["cat"], stdin: true });
   const bound = await agent.spawn({ args: ["sleep", "600"], bound: true });
@@ -51,7 +36,7 @@ test("a sandbox that is saved while much goes on misses nothing, and its copy go
     (await agent.files.list(".", { depth: 1 })).entries.find(({ path }) => path !== "half")?.path;
   await poll("see the upload begun", name, patience);
   const asked = Promise.all(Array.from({ length: 20 }, async () => await agent.files.stat("/tmp")));
-  await agent.save(dir.file("busy"));
+  await agent.save(agents.file("busy"));
   isSaved.resolve();
   await asked;
   assert.deepEqual(await uploading, { sizeBytes: 6 });
@@ -77,15 +62,15 @@ test("a sandbox that is saved while much goes on misses nothing, and its copy go
 });
 
 test("one that is frozen is saved, stays frozen, and its copy runs", async () => {
-  await using agent = await started();
+  await using agent = await agents.start();
   agent.freeze();
-  await agent.save(dir.file("frozen"));
+  await agent.save(agents.file("frozen"));
   assert.equal(agent.isFrozen, true);
   agent.thaw();
   assert.equal((await agent.files.stat("/tmp")).kind, "directory");
   await using copy = await restored("frozen");
   assert.equal(copy.isFrozen, false);
-  const saving = copy.save(dir.file("copied"));
+  const saving = copy.save(agents.file("copied"));
   copy.freeze();
   await saving;
   assert.equal(copy.isFrozen, true);
@@ -95,8 +80,8 @@ test("one that is frozen is saved, stays frozen, and its copy runs", async () =>
 });
 
 test("an agent that dies in the middle of a save fails it, and leaves nothing of it", async () => {
-  await using agent = await started();
-  const failing = assert.rejects(agent.save(dir.file("lost")));
+  await using agent = await agents.start();
+  const failing = assert.rejects(agent.save(agents.file("lost")));
   await agent.init.terminate("cancelled");
   await failing;
   await assert.rejects(restored("lost"), { code: "not_found" });

@@ -129,6 +129,6 @@ suite("a connection to a port", () => {
     const credits = (): number => one.heard.filter((type) => type === "credit").length;
     assert.ok(credits() <= 1, String(credits()));
     connection.resume();
-    await poll("see them taken", () => credits() === 5 || undefined, { timeoutMs: 5000 });
+    await poll("see them taken", () => credits() === 2 || undefined, { timeoutMs: 5000 });
   });
 });
