@@ -65,6 +65,7 @@ const environment = z.object({
   RUNLET_MAX_RECORD_BYTES: whole(mebibyte).default(10 * 1024 * mebibyte),
   RUNLET_SHUTDOWN_DELAY_MS: whole(0).default(0),
   RUNLET_SHUTDOWN_TIMEOUT_MS: count.default(10_000),
+  RUNLET_WAKEFUL_MS: whole(0, 60_000).default(20),
   RUNLET_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   RUNLET_LOG_LEVEL: z
     .enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"])
@@ -134,6 +135,8 @@ export interface Config {
   /** How long a server that is to end goes on taking requests while it says that it is not ready. */
   readonly shutdownDelayMs: number;
   readonly shutdownTimeoutMs: number;
+  /** How long the processors of a virtual machine are kept from halting after the last of a request; 0 is never. */
+  readonly wakefulMs: number;
   /** Whom traces are sent to, if anybody. */
   readonly otlpEndpoint: string | undefined;
   readonly logLevel: string;
@@ -254,6 +257,7 @@ function configOf(values: Values, env: NodeJS.ProcessEnv): Config {
     maxRecordBytes: values.RUNLET_MAX_RECORD_BYTES,
     shutdownDelayMs: values.RUNLET_SHUTDOWN_DELAY_MS,
     shutdownTimeoutMs: values.RUNLET_SHUTDOWN_TIMEOUT_MS,
+    wakefulMs: values.RUNLET_WAKEFUL_MS,
     otlpEndpoint: values.RUNLET_OTLP_ENDPOINT,
     logLevel: values.RUNLET_LOG_LEVEL,
   });

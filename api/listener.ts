@@ -24,11 +24,18 @@ const requestTimeoutMs = 900_000;
 const headersTimeoutMs = 5_000;
 const lookAtConnectionsMs = 1_000;
 
+/** What comes before a request gets to the app. */
+interface Before {
+  readonly shed: Shed;
+  /** Told of each request first of all; the answer is called at its end. */
+  readonly onRequest: () => () => void;
+}
+
 /** Listens; what is shed never gets to the app. @throws `unavailable` where the place is taken or cannot be had. */
 export async function listen(
   app: OpenAPIHono,
   config: Pick<Config, "host" | "port" | "maxConnections">,
-  shed: Shed,
+  { shed, onRequest }: Before,
 ): Promise<Listener> {
   const answer = async (request: Request, env: HttpBindings): Promise<Response> => {
     const response = await app.fetch(request, env);
@@ -45,10 +52,15 @@ export async function listen(
     shouldUpgradeCallback: wantsUpgrade,
   };
   const server = createServer(options, (request, response) => {
+    response.once("close", onRequest());
     if (!shed(request, response)) void serve(request, response);
   });
   server.maxConnections = config.maxConnections;
-  const upgraded = serveUpgrades(server, serve);
+  const upgraded = serveUpgrades(server, async (request, response) => {
+    // Nobody tells of its end: what it becomes goes on for long, and is young only at first.
+    onRequest();
+    await serve(request, response);
+  });
   try {
     server.listen(config.port, config.host);
     await once(server, "listening");

@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import { ClockWatch } from "../runtime/clock.ts";
 import { within } from "../runtime/deadline.ts";
 import { messageOf } from "../runtime/errors.ts";
+import { Wakefulness } from "../runtime/host/wakefulness.ts";
 import type { ImageStore } from "../runtime/image/image-store.ts";
 import type { Pool } from "../runtime/pool/pool.ts";
 import type { RecordWriter } from "../store/batch.ts";
@@ -110,7 +111,11 @@ export async function startServer(
   const { onThrottled } = metrics;
   const shed = createLoadShedder({ ...services, gate, isClosing: () => isClosing, onThrottled });
   // Each request is followed to its end where somebody wants to know of it.
-  const listener = await listen(app, config, watch === undefined ? shed : () => false);
+  const wakefulness = stack.use(new Wakefulness(config.wakefulMs));
+  const listener = await listen(app, config, {
+    shed: watch === undefined ? shed : () => false,
+    onRequest: () => wakefulness.begin(),
+  });
   stack.defer(async () => {
     readiness.ready = false;
     readiness.reason = "shutting down";

@@ -7,6 +7,7 @@ import { checkPlatform, type Platform } from "./platform.ts";
 import { checkPrivileges } from "./privileges.ts";
 import { checkErofsTools, checkRunsc } from "./programs.ts";
 import { tryContainer } from "./trial.ts";
+import { checkWakefulness } from "./wakefulness.ts";
 
 export type { HostCheck } from "./host-check.ts";
 
@@ -36,6 +37,7 @@ export async function checkHost(options: HostCheckOptions): Promise<HostCheck[]>
     await checkDisk(options.dataDir),
     checkKernel(),
     await checkRcu(),
+    checkWakefulness(),
   ];
   if (!options.quick && runsc.status !== "error") {
     checks.push(await tryContainer({ binary, platform, signal }));
