@@ -2,6 +2,8 @@ import type { IncomingHttpHeaders } from "node:http";
 import type { HttpBindings } from "@hono/node-server";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context, MiddlewareHandler } from "hono";
+import { matchedRoutes } from "hono/route";
+import type { RouterRoute } from "hono/types";
 import { AccessError, RunletError } from "../domain/errors.ts";
 import type { Keys } from "../domain/keys/keys.ts";
 import type { Key } from "../schema/key.ts";
@@ -14,6 +16,8 @@ export interface Asked {
   /** Without the query, as routes see it. */
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
+  /** What the router has found for it, where it was asked already. */
+  readonly routes?: readonly RouterRoute[];
 }
 
 export interface GateOptions {
@@ -39,6 +43,8 @@ interface CallerEnv {
 export class Gate {
   readonly #options: GateOptions;
   #accesses: ReadonlyMap<string, Accesses> | undefined;
+  /** The last Host that was found to be this machine's own. */
+  #ownHost: string | undefined;
 
   constructor(options: GateOptions) {
     this.#options = options;
@@ -53,7 +59,7 @@ export class Gate {
     const { keys, isOpen } = this.#options;
     const access = this.#accessTo(asked);
     if (access === "anybody") return undefined;
-    if (isOpen) requireOwn(asked.headers);
+    if (isOpen) this.#requireOwn(asked.headers);
     const text = tokenIn(asked.headers.authorization);
     if (text === undefined && !isOpen) throw keyMissing();
     const key = text === undefined ? undefined : keys.use(text);
@@ -62,16 +68,38 @@ export class Gate {
     return key;
   }
 
-  /** Asks the very router that will choose the route, so that both take a path for the same. */
-  #accessTo({ method, path }: Asked): Access | undefined {
+  /** Asks the very router that chooses the route, so that both take a path for the same. */
+  #accessTo({ method, path, routes: found }: Asked): Access | undefined {
     const app = this.#options.app();
     const all = (this.#accesses ??= accessesOf(app));
     const routed = method === "HEAD" ? "GET" : method;
-    const routes = app.router.match(routed, path)[0].map(([[, route]]) => route);
+    const routes = found ?? app.router.match(routed, path)[0].map(([[, route]]) => route);
     // What stands before a route takes any method, too: it comes only after all that are for this one.
     const own = routes.find((each) => each.method === routed);
-    const found = all.get((own ?? routes.find((each) => all.has(each.path)))?.path ?? "");
-    return found?.get(routed) ?? found?.get(anyMethod);
+    const accesses = all.get((own ?? routes.find((each) => all.has(each.path)))?.path ?? "");
+    return accesses?.get(routed) ?? accesses?.get(anyMethod);
+  }
+
+  /**
+   * Where no key is asked for, any page in a browser of this machine could have requests sent here: one under a name
+   * of its own that it leads here (DNS rebinding), or one that needs no answer. Only what a program sends to a loopback
+   * address, or a page of this server, goes on.
+   */
+  #requireOwn(headers: IncomingHttpHeaders): void {
+    const { host = "", origin, "sec-fetch-site": site = "none" } = headers;
+    if (host !== this.#ownHost && !isLoopback(host)) {
+      throw new RunletError(
+        "permission_denied",
+        "Cannot take the request: its Host is no loopback address, and without keys no other is taken. Start the server with RUNLET_AUTH=required",
+      );
+    }
+    this.#ownHost = host;
+    const isForeign = origin !== undefined && origin !== `http://${host}`;
+    if (!isForeign && ["same-origin", "none"].includes(site)) return;
+    throw new RunletError(
+      "permission_denied",
+      "Cannot take the request: a page of another origin had it sent, and without keys none is taken of these. Start the server with RUNLET_AUTH=required",
+    );
   }
 }
 
@@ -79,7 +107,8 @@ export class Gate {
 export function guard(gate: Gate): MiddlewareHandler<CallerEnv> {
   return async (context, next) => {
     const { method, path } = context.req;
-    context.set("key", gate.admit({ method, path, headers: context.env.incoming.headers }));
+    const { headers } = context.env.incoming;
+    context.set("key", gate.admit({ method, path, headers, routes: matchedRoutes(context) }));
     await next();
   };
 }
@@ -120,27 +149,6 @@ function accessesOf(app: OpenAPIHono): Map<string, Accesses> {
     found.set(path, accesses);
   }
   return found;
-}
-
-/**
- * Where no key is asked for, any page in a browser of this machine could have requests sent here: one under a name
- * of its own that it leads here (DNS rebinding), or one that needs no answer. Only what a program sends to a loopback
- * address, or a page of this server, goes on.
- */
-function requireOwn(headers: IncomingHttpHeaders): void {
-  const { host = "", origin, "sec-fetch-site": site = "none" } = headers;
-  if (!isLoopback(host)) {
-    throw new RunletError(
-      "permission_denied",
-      "Cannot take the request: its Host is no loopback address, and without keys no other is taken. Start the server with RUNLET_AUTH=required",
-    );
-  }
-  const isForeign = origin !== undefined && origin !== `http://${host}`;
-  if (!isForeign && ["same-origin", "none"].includes(site)) return;
-  throw new RunletError(
-    "permission_denied",
-    "Cannot take the request: a page of another origin had it sent, and without keys none is taken of these. Start the server with RUNLET_AUTH=required",
-  );
 }
 
 function requireScope({ id, scopes }: Key, access: readonly string[]): void {
