@@ -4,6 +4,7 @@ import { execa } from "execa";
 import type { Client } from "../api/client/client.ts";
 import { alternate, type Contestant } from "./harness/alternate.ts";
 import type { Bench, Context } from "./harness/bench.ts";
+import { besideOthers } from "./harness/contestants.ts";
 import type { BenchResult, Verdict } from "./harness/result.ts";
 import { startServer } from "./harness/server.ts";
 import { medianAtLeast, medianAtMost } from "./harness/verdicts.ts";
@@ -17,6 +18,8 @@ const shortBytes = 4 * mebibyte;
 const fullRuns = 20;
 /** Unmeasured rounds for each one that is measured: so many it takes until V8 has compiled what runs. */
 const heatFactor = 8;
+/** Unmeasured rounds of each turn: an engine's command line leaves nothing of ours in the processors' caches. */
+const warmUps = 10;
 const pieceBytes = 256 * 1024;
 /** An engine's command line takes a tenth of a second and more. */
 const mostCopies = 20;
@@ -46,7 +49,14 @@ export const files: Bench = {
       : undefined;
     const times = await alternate(
       [
-        { name: "runlet", samples: runs, sample: async () => await timeSmall(client, id) },
+        {
+          name: "runlet",
+          samples: runs,
+          sample: async () => await timeSmall(client, id),
+          settle: async () => {
+            for (let left = warmUps; left > 0; left--) await timeSmall(client, id);
+          },
+        },
         ...copying(opened, Math.min(runs, mostCopies), async (copy) => {
           const { up, down } = await copy(small);
           return elapsedMs(up) + elapsedMs(down);
@@ -109,7 +119,9 @@ function copying(
 ): Contestant[] {
   return [...isolators].flatMap(([name, isolator]) => {
     const copy = isolator.copy?.bind(isolator);
-    return copy === undefined ? [] : [{ name, samples, sample: async () => await take(copy) }];
+    if (copy === undefined) return [];
+    const sample = async (): Promise<number> => await take(copy);
+    return [{ name, samples, sample, ...besideOthers(isolator) }];
   });
 }
 

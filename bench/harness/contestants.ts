@@ -5,6 +5,11 @@ import type { Contestant } from "./alternate.ts";
 /** Peers that start a container each time are slow: so many samples of them tell enough. */
 const mostSamples = 50;
 
+/** What has the containers of a peer stand still while others are measured. */
+export function besideOthers(isolator: Isolator): Pick<Contestant, "beside"> {
+  return isolator.awake === undefined ? {} : { beside: isolator.awake.bind(isolator) };
+}
+
 /** Peers that are timed at one thing that each of them may be able to do; `variant` goes into their names. */
 export function timedPeers(
   isolators: ReadonlyMap<PeerName, Isolator>,
@@ -16,6 +21,6 @@ export function timedPeers(
     if (timed === undefined) return [];
     const name = variant === undefined ? peer : `${peer}@${variant}`;
     const sample = async (): Promise<number> => elapsedMs(await timed());
-    return [{ name, samples: Math.min(runs, mostSamples), sample }];
+    return [{ name, samples: Math.min(runs, mostSamples), sample, ...besideOthers(isolator) }];
   });
 }

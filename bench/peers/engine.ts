@@ -28,6 +28,8 @@ export class Engine implements Isolator {
   #host: string | undefined;
   /** A container whose root may be written to. */
   #shelf: string | undefined;
+  /** Those of them that stand still. */
+  readonly #paused: string[] = [];
 
   private constructor(options: EngineOptions, signal: AbortSignal) {
     this.#options = options;
@@ -75,6 +77,16 @@ export class Engine implements Isolator {
     return { up, down: await this.#timed("cp", inside, `${file}.back`) };
   }
 
+  async awake(): Promise<AsyncDisposable> {
+    if (this.#paused.length > 0) await this.#call("unpause", ...this.#paused.splice(0));
+    return {
+      [Symbol.asyncDispose]: async () => {
+        this.#paused.push(...[this.#host, this.#shelf].filter((id) => id !== undefined));
+        if (this.#paused.length > 0) await this.#call("pause", ...this.#paused);
+      },
+    };
+  }
+
   async #timed(...args: readonly string[]): Promise<Timed> {
     const startedAtMs = performance.now();
     await this.#call(...args);
@@ -85,6 +97,7 @@ export class Engine implements Isolator {
     const { client } = this.#options;
     const call = { reject: false, timeout: 60_000 } as const;
     const filter = `label=${this.#label}`;
+    if (this.#paused.length > 0) await execa(client, ["unpause", ...this.#paused], call);
     const { stdout } = await execa(client, ["ps", "--all", "--quiet", "--filter", filter], call);
     const left = (stdout ?? "").split("\n").filter((id) => id !== "");
     if (left.length > 0) await execa(client, ["rm", "--force", ...left], call);

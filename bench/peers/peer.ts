@@ -25,6 +25,8 @@ export interface Isolator extends AsyncDisposable {
   inside?(): Promise<Timed>;
   /** Copies a file into a container that runs already, and out of it again, by the engine's own means. */
   copy?(file: string): Promise<{ up: Timed; down: Timed }>;
+  /** Has its containers that run already go on until it is disposed of; at other times they take no processor time. */
+  awake?(): Promise<AsyncDisposable>;
   /** A runner that has come up and waits; `pid` is the first of its processes. */
   idle?(): Promise<AsyncDisposable & { readonly pid: number }>;
 }
