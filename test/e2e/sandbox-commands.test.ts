@@ -297,6 +297,23 @@ suite("commands of a sandbox", () => {
     assert.deepEqual(waiting, []);
   });
 
+  for (const signal of ["TERM", "KILL"]) {
+    test(`what is sent ${signal} does not see first what it waits for die of it`, async () => {
+      const others = "for n in $(seq 50); do sleep 300 & done";
+      const spec = { command: `sleep 301 & first=$!; ${others}; echo ready; wait $first; echo on` };
+      const seen: CommandEvent[] = [];
+      for await (const event of client.streamCommand(id, spec)) {
+        seen.push(event);
+        const [started] = seen;
+        if (event.type !== "output" || started?.type !== "started") continue;
+        if (event.text === "ready\n") await client.signalCommand(id, started.command.id, signal);
+      }
+      const last = seen.at(-1);
+      assert.ok(last?.type === "exit");
+      assert.deepEqual([last.command.signal, outputOf(seen)], [`SIG${signal}`, "ready\n"]);
+    });
+  }
+
   test("a name that is no signal's is refused", async () => {
     const args = { args: ["sleep", "60"] };
     const { id: command } = await client.startCommand(id, args);
@@ -383,5 +400,15 @@ suite("commands of a sandbox", () => {
   test("orphans are reaped", async () => {
     await client.runCommand(id, { command: "for i in 1 2 3 4 5; do (sleep 0.05 &) ; done" });
     await poll("see no zombie", hasNoZombie, { timeoutMs: 10_000 });
+  });
+
+  test("an orphan that ends while nothing is run is reaped", async () => {
+    const pid = (await text({ command: "sleep 0.3 >/dev/null 2>&1 & echo $!" })).trim();
+    const isGone = async (): Promise<true | undefined> =>
+      (await client.listFiles(id, "/proc")).entries.some(({ path }) => path === pid)
+        ? undefined
+        : true;
+    assert.equal(await isGone(), undefined);
+    await poll("see the orphan gone", isGone, { timeoutMs: 10_000 });
   });
 });

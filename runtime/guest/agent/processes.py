@@ -103,12 +103,9 @@ class Processes:
 
     def _send_signal(self, pid, number):
         self._identity.become(ROOT)
-        members = session_members(pid)
-        # A shell that saw what it waits for die would end by itself, with a code of its own.
-        order = [(pid, signal.SIGSTOP)] if number == signal.SIGKILL else []
-        for member, each in [*order, *((member, number) for member in members)]:
+        for member in session_members(pid):
             try:
-                os.kill(member, each)
+                os.kill(member, number)
             except ProcessLookupError:
                 pass
 
@@ -222,7 +219,7 @@ class Streams:
 
 
 def session_members(leader):
-    """The processes of a session, its leader last: it must not make new ones of those that are left."""
+    """The processes of a session, parents first: one that saw what it waits for die would go on before its own turn."""
     members = []
     for name in os.listdir("/proc"):
         if not name.isdigit() or int(name) == leader:
@@ -234,4 +231,4 @@ def session_members(leader):
             continue
         if int(fields[3]) == leader:
             members.append(int(name))
-    return [*members, leader]
+    return [leader, *sorted(members)]
