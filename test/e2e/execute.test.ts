@@ -149,7 +149,7 @@ const cases: Case[] = [
   },
   {
     what: "a program that runs into its timeout",
-    request: { runtime: "bash", code: { source: "echo begun; sleep 600" }, timeoutMs: 700 },
+    request: { runtime: "bash", code: { source: "echo begun; sleep 600" }, timeoutMs: 3_000 },
     expected: { stdout: "begun\n", exitCode: 137, exitSignal: "SIGKILL", exitReason: "timeout" },
   },
   {

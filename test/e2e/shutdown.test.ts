@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { test } from "node:test";
 import { ConnectionError } from "../../api/client/errors.ts";
-import { poll } from "../../runtime/deadline.ts";
+import { poll, within } from "../../runtime/deadline.ts";
 import { openDatabase } from "../../store/database.ts";
 import { InvocationStore } from "../../store/invocations.ts";
 import { type ChildServer, startChildServer } from "../support/child-server.ts";
@@ -80,6 +82,43 @@ test("a second signal cancels at once what the first one waits for", async () =>
   assert.deepEqual(await server.ended(), { code: 0, signal: null });
   assert.equal(statusIn(server, id), "cancelled");
   assert.deepEqual(leftoversOf(server.stateDir), []);
+});
+
+test("a full server that is to end turns away whoever is still there, and ends the connection", async () => {
+  const full = { RUNLET_MAX_CONCURRENCY: "1", RUNLET_QUEUE_LIMIT: "1" };
+  await using server = await startChildServer({
+    env: { ...full, RUNLET_SHUTDOWN_TIMEOUT_MS: "600000" },
+  });
+  const path = "/v1/functions/endless/invocations";
+  await server.client.deploy("endless", { runtime: "command", command: ["sleep", "600"] });
+  const held = Promise.allSettled([problemOf(server.client.invoke("endless"))]);
+  await runningInvocation(server.client, "endless");
+  const waiting = problemOf(server.client.invoke("endless")).catch(() => undefined);
+  const isFull = async (): Promise<true | undefined> => {
+    const signal = AbortSignal.timeout(200);
+    const asked = fetch(server.url + path, { method: "POST", signal });
+    return (await asked.catch(() => undefined))?.status === 429 || undefined;
+  };
+  await poll("see the server full", isFull, { timeoutMs: 5_000 });
+  const { hostname, port } = new URL(server.url);
+  const socket = connect(Number(port), hostname);
+  // A request that has begun keeps its connection from being idle.
+  socket.write(`POST ${path} HTTP/1.1\r\nhost: ${hostname}\r\n`);
+  await server.client.functions();
+  server.kill("SIGTERM");
+  const isClosed = async (): Promise<true | undefined> =>
+    await server.client.functions().then(
+      () => undefined,
+      () => true,
+    );
+  await poll("see no more connections taken", isClosed, { timeoutMs: 3_000 });
+  socket.write("content-length: 0\r\n\r\n");
+  const told = await within(text(socket), "see the connection end", 5_000);
+  assert.match(told, /^HTTP\/1\.1 429 /);
+  assert.match(told, /^connection: close\r$/im);
+  server.kill("SIGTERM");
+  assert.deepEqual(await server.ended(), { code: 0, signal: null });
+  await Promise.all([held, waiting]);
 });
 
 test("a server that is to end says that it is not ready before it takes no more", async () => {

@@ -4,7 +4,7 @@ import { poll } from "../../runtime/deadline.ts";
 import type { Invocation } from "../../api/schema/invocation.ts";
 import { call } from "../support/call.ts";
 import { problemIn } from "../support/problem.ts";
-import { frozenSandboxesOf } from "../support/sandboxes.ts";
+import { frozenSandboxesOf, sandboxPidsOf } from "../support/sandboxes.ts";
 import { smallPool, startTestServer, type TestServer } from "../support/server.ts";
 
 let server: TestServer;
@@ -132,9 +132,12 @@ for (const [what, reads, says] of asked) {
 test("credit after an answer costs the next caller nothing, and the guest is destroyed", async () => {
   const response = await take({ reads: true, says: [result, { type: "credit", bytes: 1 }] });
   assert.equal(await response.text(), "");
+  const container = await containerOf(response);
+  // What is left alone for so long that it is frozen has said it.
+  await frozenOrGone(container);
   const next = await take();
   assert.equal(await next.text(), "told the truth");
-  assert.notEqual(await containerOf(next), await containerOf(response));
+  assert.notEqual(await containerOf(next), container);
 });
 
 /** Calls the taker with a body whose length is not told. */
@@ -191,7 +194,7 @@ for (const [what, lie, answer] of behind) {
     assert.equal(await response.text(), answer);
     const container = await containerOf(response);
     // What is left alone for so long that it is frozen has said it.
-    if ("later" in lie) await frozen(container);
+    await frozenOrGone(container);
     const next = await call(server, "liar");
     assert.equal(await next.text(), "told the truth");
     assert.notEqual(await containerOf(next), container);
@@ -229,10 +232,11 @@ test("a guest that stops reading in the middle of a large event is timed out as 
   assert.equal(await (await call(server, "breaker")).text(), "whole");
 });
 
-async function frozen(id: string | undefined): Promise<void> {
+async function frozenOrGone(id: string | undefined): Promise<void> {
   const { stateDir } = server.config;
-  const isFrozen = (): true | undefined => frozenSandboxesOf(stateDir, id).length > 0 || undefined;
-  await poll("see an idle container frozen", isFrozen, { timeoutMs: 20_000 });
+  const isSo = (): true | undefined =>
+    sandboxPidsOf(stateDir, id).length === frozenSandboxesOf(stateDir, id).length || undefined;
+  await poll("see an idle container frozen", isSo, { timeoutMs: 20_000 });
 }
 
 async function containerOf(response: Response): Promise<string | undefined> {

@@ -9,6 +9,7 @@ import { Client } from "../../api/client/client.ts";
 import { loadConfig } from "../../api/config.ts";
 import { startServer } from "../../api/server.ts";
 import { poll } from "../../runtime/deadline.ts";
+import type { Problem } from "../../api/schema/problem.ts";
 import type { Spec } from "../../runtime/oci/spec.ts";
 import { pythonBootstrap } from "../support/bootstrap.ts";
 import { startChildServer } from "../support/child-server.ts";
@@ -43,7 +44,7 @@ const config = {
   sandboxStock: 1,
   maxConcurrency: 16,
   build: {
-    timeoutMs: 60_000,
+    timeoutMs: 300_000,
     memoryBytes: 512 * 1024 * 1024,
     maxBytes: 20_000_000,
     registries: { npm: registry.npm },
@@ -62,9 +63,8 @@ after(async () => {
   await owned.disposeAsync();
 });
 
-/** Long enough for all to be looked at while they run. */
-const lastingMs = 8_000;
 await client.setSecret("canary", canary);
+const beginMs = performance.now();
 const secrets = { TOKEN: "canary" };
 const sandbox = await client.createSandbox();
 const { id: snapshot } = await client.createSnapshot(sandbox.id);
@@ -76,8 +76,15 @@ await client.deploy("warm", {
   code: { source: "export const handler = () => 1;" },
 });
 await client.invoke("warm");
+/**
+ * Long enough for all to be looked at while they run, though the last of them starts long after the first: what is to
+ * be started is about twice what has been, and has others beside it.
+ */
+const lastingMs = Math.round(Math.max(45_000, 6 * (performance.now() - beginMs)));
+const timeoutMs = 4 * lastingMs;
 await client.deploy("node", {
   runtime: "node",
+  timeoutMs,
   secrets,
   code: {
     source: `import { execFileSync } from "node:child_process";
@@ -91,6 +98,7 @@ await client.deploy("node", {
 });
 await client.deploy("python", {
   runtime: "python",
+  timeoutMs,
   secrets,
   code: {
     source: `import os, subprocess, time
@@ -111,13 +119,19 @@ await client.deploy(
   "provided",
   {
     runtime: "provided",
+    timeoutMs,
     secrets,
     code: { files: [{ path: "bootstrap", content: provided, executable: true }] },
   },
   { check: false },
 );
 const script = `sleep ${lastingMs / 1000}; echo has $(ls /proc/self/fd); echo $TOKEN; echo $TOKEN >&2; exit 3`;
-await client.deploy("command", { runtime: "command", command: ["sh", "-c", script], secrets });
+await client.deploy("command", {
+  runtime: "command",
+  command: ["sh", "-c", script],
+  timeoutMs,
+  secrets,
+});
 
 /** Goes on while the tests look; nobody has to wait for it. */
 function begin<T>(call: Promise<T>): Promise<T> {
@@ -125,15 +139,6 @@ function begin<T>(call: Promise<T>): Promise<T> {
   return call;
 }
 
-const failing = ["node", "python", "provided", "command"].map(
-  async (name) => await begin(problemOf(client.invoke(name))),
-);
-const executed = begin(
-  client.execute({
-    runtime: "bash",
-    code: { source: `sleep ${lastingMs / 1000}; echo has $(ls /proc/self/fd)` },
-  }),
-);
 const built = begin(
   client.deploy("built", {
     ...node({
@@ -144,6 +149,25 @@ const built = begin(
       "index.mjs": "export const handler = () => 1;",
     }),
     dependencies: "install-with-scripts",
+  }),
+);
+// One after the other: whose start has to share the processor with all others' may run out of its time to load.
+await untilUp("build", 1);
+const failing: Promise<Problem>[] = [];
+for (const [name, kind, count] of [
+  ["node", "node", 2],
+  ["python", "python", 1],
+  ["provided", "provided", 1],
+  ["command", "program", 1],
+] as const) {
+  failing.push(begin(problemOf(client.invoke(name))));
+  await untilUp(kind, count);
+}
+const executed = begin(
+  client.execute({
+    runtime: "bash",
+    timeoutMs,
+    code: { source: `sleep ${lastingMs / 1000}; echo has $(ls /proc/self/fd)` },
   }),
 );
 
@@ -161,18 +185,29 @@ let containers: readonly SeenContainer[] = [];
 let processes: readonly SeenProcess[] = [];
 before(async () => {
   containers = await poll("see a container of each kind", allKinds, {
-    timeoutMs: 30_000,
+    timeoutMs: lastingMs,
     intervalMs: 100,
   });
 });
 
-/** Those that are up, once there is enough of each kind. */
-function allKinds(): SeenContainer[] | undefined {
-  const up = containersOf(config.stateDir).filter(({ sandbox: own, gofer, kind }) => {
+/** Those that are up. */
+function thoseUp(): SeenContainer[] {
+  return containersOf(config.stateDir).filter(({ sandbox: own, gofer, kind }) => {
     // A sandbox shuts itself in once it is up, before anything of the guest runs.
     const isShut = own.status["Seccomp"] === "2";
     return isShut && (kind !== "build" || gofer !== undefined);
   });
+}
+
+async function untilUp(of: Kind, count: number): Promise<void> {
+  const isUp = (): true | undefined =>
+    thoseUp().filter(({ kind }) => kind === of).length >= count || undefined;
+  await poll(`see ${count} of ${of}`, isUp, { timeoutMs: lastingMs, intervalMs: 100 });
+}
+
+/** Those that are up, once there is enough of each kind. */
+function allKinds(): SeenContainer[] | undefined {
+  const up = thoseUp();
   const counts = Object.entries(wanted).map(
     ([kind, count]) => up.filter((each) => each.kind === kind).length - count,
   );

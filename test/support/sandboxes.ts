@@ -2,6 +2,9 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { poll } from "../../runtime/deadline.ts";
 
+/** Each look reads what every process of the host is, which takes time from what is waited for. */
+const lookEveryMs = 30;
+
 const perContainer = ["bundles", "containers", "logs", "tasks", "left"];
 
 /** The ids of the sandboxes that run now under a server's state directory, as the host's /proc has them. */
@@ -63,7 +66,8 @@ function directoriesIn(directory: string): string[] {
 /** Waits until nothing of any container is left. @throws an error that lists what is. */
 export async function nothingLeft(stateDir: string): Promise<void> {
   const probe = (): true | undefined => (leftoversOf(stateDir).length === 0 ? true : undefined);
-  await poll("see everything gone", probe, { timeoutMs: 20_000 }).catch((cause: unknown) => {
+  const often = { timeoutMs: 20_000, intervalMs: lookEveryMs };
+  await poll("see everything gone", probe, often).catch((cause: unknown) => {
     const left = leftoversOf(stateDir).join("\n");
     throw new Error(`Left under ${stateDir}:\n${left}`, { cause });
   });

@@ -18,8 +18,7 @@ const hourUs = 3_600 * secondUs;
 test("a due time in time is handed over once, with what the schedule says", async () => {
   await using it = new Opened();
   const dueAtUs = nowUs() + 50_000;
-  it.put({ name: "soon", nextAtUs: dueAtUs });
-  it.clock.start();
+  it.startWith({ name: "soon", nextAtUs: dueAtUs });
   await it.handedOver(1);
   assert.deepEqual(it.calls, [
     {
@@ -43,14 +42,11 @@ test("a due time in time is handed over once, with what the schedule says", asyn
 test("one timer serves many schedules, the earliest first", async () => {
   await using it = new Opened();
   const atUs = nowUs();
-  for (const [name, delayUs] of [
-    ["third", 150_000],
-    ["first", 50_000],
-    ["second", 100_000],
-  ] as const) {
-    it.put({ name, nextAtUs: atUs + delayUs });
-  }
-  it.clock.start();
+  it.startWith(
+    { name: "third", nextAtUs: atUs + 150_000 },
+    { name: "first", nextAtUs: atUs + 50_000 },
+    { name: "second", nextAtUs: atUs + 100_000 },
+  );
   await it.handedOver(3);
   assert.deepEqual(
     it.calls.map(({ scheduleName }) => scheduleName),
@@ -134,8 +130,7 @@ test("what an earlier clock claimed and did not hand over is handed over once, w
 
 test("a call that could not be made stays claimed and is told, and the clock after it makes it", async () => {
   await using it = new Opened(async () => await Promise.reject(new Error("disk full")));
-  it.put({ name: "held", nextAtUs: nowUs() + 200_000 });
-  it.clock.start();
+  it.startWith({ name: "held", nextAtUs: nowUs() + 200_000 });
   await poll("see the error", () => it.errors[0], { timeoutMs: 5_000 });
   assert.deepEqual(it.errors, ["held: disk full"]);
   assert.equal(it.row("held").lastStatus, "accepting");
@@ -149,8 +144,7 @@ test("a call that could not be made stays claimed and is told, and the clock aft
 test("a stopped clock claims nothing, and disposing it waits for what it hands over", async () => {
   const gate = Promise.withResolvers<void>();
   await using it = new Opened(async () => await gate.promise);
-  it.put({ name: "open", nextAtUs: nowUs() + 200_000 });
-  it.clock.start();
+  it.startWith({ name: "open", nextAtUs: nowUs() + 200_000 });
   await it.handedOver(1);
   it.clock.stop();
   it.put({ name: "due", nextAtUs: nowUs() - 1 });
@@ -193,6 +187,13 @@ class Opened implements AsyncDisposable {
 
   put(row: Partial<ScheduleRow> & { name: string }): void {
     this.#store.put({ ...blank, ...row });
+  }
+
+  /** Starts the clock before there is anything that could be due by then, and so missed. */
+  startWith(...rows: readonly (Partial<ScheduleRow> & { name: string })[]): void {
+    this.clock.start();
+    for (const row of rows) this.put(row);
+    this.clock.rearm();
   }
 
   row(name: string): ScheduleRow {
