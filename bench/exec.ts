@@ -2,6 +2,7 @@ import { mkdtemp } from "node:fs/promises";
 import { join } from "node:path";
 import { containerSpec } from "../runtime/container/container-spec.ts";
 import type { Init } from "../runtime/container/init.ts";
+import { poll } from "../runtime/deadline.ts";
 import { Machine } from "../runtime/machine.ts";
 import { alternate, type Contestant } from "./harness/alternate.ts";
 import type { Bench, Context } from "./harness/bench.ts";
@@ -58,6 +59,9 @@ async function inContainer(context: Context): Promise<Contestant> {
   await init.create(signal);
   await init.start(signal);
   const sample = async (): Promise<number> => await timeExec(init, signal);
+  // It is started before runsc knows of it.
+  const isUp = async (): Promise<number | undefined> => await sample().catch(() => undefined);
+  await poll("see a container run", isUp, { timeoutMs: 30_000, signal });
   return { name: `runlet@${variant}`, samples: runs, sample };
 }
 

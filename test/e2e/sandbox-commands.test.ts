@@ -41,47 +41,6 @@ async function sampled(): Promise<SandboxStats | undefined> {
   return stats.series.length > 0 ? stats : undefined;
 }
 
-/** Tells the number of each signal that comes. */
-const catching = `
-import os, signal
-def catch(number, _): os.write(1, b"%d\\n" % number)
-for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}: signal.signal(number, catch)
-print("ready", flush=True)
-while True: signal.pause()
-`;
-
-const signals: Readonly<Record<string, number>> = {
-  HUP: 1,
-  SIGINT: 2,
-  QUIT: 3,
-  SIGUSR1: 10,
-  TERM: 15,
-  STKFLT: 16,
-  CLD: 17,
-  TSTP: 20,
-  VTALRM: 26,
-  SIGPOLL: 29,
-  PWR: 30,
-  SIGUNUSED: 31,
-  RTMIN: 34,
-  "SIGRTMIN+1": 35,
-  "RTMIN+30": 64,
-  "SIGRTMAX-30": 34,
-  "RTMAX-1": 63,
-  SIGRTMAX: 64,
-};
-const noSignals = [
-  "NOPE",
-  "SIG",
-  "9",
-  "term",
-  "RTMIN+31",
-  "RTMAX-31",
-  "RTMIN-1",
-  "RTMAX+1",
-  "TERM+1",
-];
-
 suite("commands of a sandbox", () => {
   const ends: [string, { exitCode: number; signal?: string; reason: string }][] = [
     ["true", { exitCode: 0, reason: "exited" }],
@@ -280,49 +239,6 @@ suite("commands of a sandbox", () => {
     ];
     for (const refusal of refusals) assert.equal((await problemOf(refusal)).code, "not_found");
     await client.closeInput(id, command);
-  });
-
-  test("any signal of Linux is sent by its name", async () => {
-    const waiting = Object.entries(signals);
-    let sent: [name: string, number: number] | undefined;
-    let command = "";
-    for await (const event of client.streamCommand(id, { args: ["python3", "-c", catching] })) {
-      if (event.type === "started") command = event.command.id;
-      if (event.type === "exit") assert.equal(event.command.signal, "SIGKILL");
-      if (event.type !== "output") continue;
-      assert.equal(event.text, sent === undefined ? "ready\n" : `${sent[1]}\n`, sent?.[0]);
-      sent = waiting.shift();
-      await client.signalCommand(id, command, sent?.[0] ?? "KILL");
-    }
-    assert.deepEqual(waiting, []);
-  });
-
-  for (const signal of ["TERM", "KILL"]) {
-    test(`what is sent ${signal} does not see first what it waits for die of it`, async () => {
-      const others = "for n in $(seq 50); do sleep 300 & done";
-      const spec = { command: `sleep 301 & first=$!; ${others}; echo ready; wait $first; echo on` };
-      const seen: CommandEvent[] = [];
-      for await (const event of client.streamCommand(id, spec)) {
-        seen.push(event);
-        const [started] = seen;
-        if (event.type !== "output" || started?.type !== "started") continue;
-        if (event.text === "ready\n") await client.signalCommand(id, started.command.id, signal);
-      }
-      const last = seen.at(-1);
-      assert.ok(last?.type === "exit");
-      assert.deepEqual([last.command.signal, outputOf(seen)], [`SIG${signal}`, "ready\n"]);
-    });
-  }
-
-  test("a name that is no signal's is refused", async () => {
-    const args = { args: ["sleep", "60"] };
-    const { id: command } = await client.startCommand(id, args);
-    for (const name of noSignals) {
-      const problem = await problemOf(client.signalCommand(id, command, name));
-      assert.equal(problem.code, "invalid_argument", name);
-    }
-    assert.equal((await client.command(id, command)).endedAtUs, undefined);
-    await client.signalCommand(id, command, "KILL");
   });
 
   test("the output of the last 64 that have ended is kept, and of one before there is the record alone", async () => {

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -20,12 +19,19 @@ function open(text: string): Socket {
   return socket;
 }
 
+/** Waits until a connection has ended, in whatever way. */
+async function left(socket: Socket): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  socket.once("close", resolve);
+  await promise;
+}
+
 suite("a caller that is slow or greedy", () => {
   test("has not the time to send a head byte by byte, and others are served meanwhile", async () => {
     const slow = Array.from({ length: 30 }, () =>
       open(`GET /healthz HTTP/1.1\r\nhost: ${host}\r\n`),
     );
-    const ended = Promise.all(slow.map(async (socket) => await once(socket, "close")));
+    const ended = Promise.all(slow.map(async (socket) => await left(socket)));
     const dripping = setInterval(() => {
       for (const socket of slow) if (socket.writable) socket.write("x");
     }, 200);
@@ -39,7 +45,7 @@ suite("a caller that is slow or greedy", () => {
 
   test("has no more connections than there may be, and room is had again once it has left", async () => {
     const greedy = Array.from({ length: maxConnections + 10 }, () => open(""));
-    const refused = greedy.slice(maxConnections).map(async (each) => await once(each, "close"));
+    const refused = greedy.slice(maxConnections).map(async (each) => await left(each));
     await within(Promise.any(refused), "see one refused", 5_000);
     for (const each of greedy) each.destroy();
     await within(
