@@ -2,7 +2,8 @@ import type { Problem } from "../schema/problem.ts";
 import { type ChangeOptions, conditionHeaders } from "./condition.ts";
 import { ApiError, ConnectionError } from "./errors.ts";
 import { baseOf, type Query, withQuery } from "./request.ts";
-import { eitherOf, send, type SendOptions, type ServerResponse } from "./send.ts";
+import { send, type SendOptions } from "./send.ts";
+import type { ServerResponse } from "./server-response.ts";
 
 export interface ClientOptions {
   /** Base of the server, such as http://127.0.0.1:7070. */
@@ -18,14 +19,18 @@ export const quickTimeoutMs = 30_000;
 
 /** Sends requests to one server and reads its answers; every method throws ApiError or ConnectionError. */
 export class Connection {
-  readonly #base: URL;
+  /** Where the server is, without a path. */
+  readonly origin: string;
+  readonly #prefix: string;
   readonly #signal: AbortSignal | undefined;
   /** What every request brings. */
   readonly headers: Readonly<Record<string, string>>;
 
   /** @throws ConnectionError if the URL is none. */
   constructor(options: ClientOptions) {
-    this.#base = baseOf(options.url);
+    const base = baseOf(options.url);
+    this.origin = base.origin;
+    this.#prefix = base.pathname.replace(/\/+$/, "");
     this.#signal = options.signal;
     const { apiKey } = options;
     this.headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
@@ -61,7 +66,9 @@ export class Connection {
   async send(path: string, options: SendOptions): Promise<ServerResponse> {
     const signal = eitherOf(this.#signal, options.signal);
     const headers = { ...this.headers, ...options.headers };
-    return await this.checked(await send(this.url(path), { ...options, headers, signal }));
+    return await this.checked(
+      await send(this.origin, this.#prefix + path, { ...options, headers, signal }),
+    );
   }
 
   /** An answer, if it is a good one. @throws ApiError, ConnectionError. */
@@ -69,7 +76,7 @@ export class Connection {
     // A function's own answer has a start kind, and may be of any status and type.
     if (response.ok || response.headers.has("runlet-start")) return response;
     if (!response.headers.get("content-type")?.startsWith("application/problem+json")) {
-      response.cancel();
+      await response.cancel();
       throw this.#foreign(response);
     }
     throw new ApiError(await this.read<Problem>(response), response.headers);
@@ -82,7 +89,7 @@ export class Connection {
     } catch (cause) {
       this.#signal?.throwIfAborted();
       throw new ConnectionError(
-        `Cannot get an answer from Runlet at ${this.#base.origin}: it ended early`,
+        `Cannot get an answer from Runlet at ${this.origin}: it ended early`,
         { cause },
       );
     }
@@ -90,13 +97,21 @@ export class Connection {
 
   /** Where a path is. */
   url(path: string): URL {
-    return new URL(this.#base.pathname.replace(/\/+$/, "") + path, this.#base);
+    return new URL(this.origin + this.#prefix + path);
   }
 
   #foreign(response: ServerResponse, cause?: unknown): ConnectionError {
     return new ConnectionError(
-      `Cannot reach Runlet at ${this.#base.origin}: what answered there (status ${response.status}) is no Runlet. Name another with --url or RUNLET_URL`,
+      `Cannot reach Runlet at ${this.origin}: what answered there (status ${response.status}) is no Runlet. Name another with --url or RUNLET_URL`,
       { cause },
     );
   }
+}
+
+/** A signal that aborts with the first of two, of which either may be missing. */
+function eitherOf(
+  one: AbortSignal | undefined,
+  other: AbortSignal | undefined,
+): AbortSignal | undefined {
+  return one && other ? AbortSignal.any([one, other]) : (one ?? other);
 }

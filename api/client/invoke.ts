@@ -1,7 +1,7 @@
 import type { Callback } from "../schema/destination.ts";
 import type { Connection } from "./connection.ts";
 import { pathOf, withQuery } from "./request.ts";
-import type { ServerResponse } from "./send.ts";
+import type { ServerResponse } from "./server-response.ts";
 
 export interface InvokeOptions {
   event?: string | Uint8Array;

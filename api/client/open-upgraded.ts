@@ -1,16 +1,20 @@
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
+import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import type { WebSocket } from "ws";
 import type { Connection } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
-import { explained, toResponse } from "./send.ts";
+import { explained } from "./send.ts";
+import { ServerResponse } from "./server-response.ts";
 
 /** Opens a connection that goes on as one of TCP. @throws ApiError, ConnectionError. */
 export async function openTunnel(connection: Connection, path: string): Promise<Duplex> {
   const url = connection.url(path);
+  // Only who opens one waits for it to load.
+  const { request } = await (url.protocol === "https:"
+    ? import("node:https")
+    : import("node:http"));
   const { promise, resolve, reject } = Promise.withResolvers<Duplex>();
-  const asking = (url.protocol === "https:" ? httpsRequest : httpRequest)(url, {
+  const asking = request(url, {
     agent: false,
     headers: { ...connection.headers, connection: "Upgrade", upgrade: "tcp" },
   });
@@ -19,7 +23,7 @@ export async function openTunnel(connection: Connection, path: string): Promise<
     resolve(socket);
   });
   asking.once("response", (message) => void refuse(connection, message).catch(reject));
-  asking.on("error", (cause) => reject(explained(url, cause)));
+  asking.on("error", (cause) => reject(explained(connection.origin, cause)));
   asking.end();
   return await promise;
 }
@@ -41,14 +45,16 @@ export async function openWebSocket(
   socket.once("unexpected-response", (_asking, message) => {
     void refuse(connection, message).catch(reject);
   });
-  socket.on("error", (cause) => reject(explained(url, cause)));
+  socket.on("error", (cause) => reject(explained(connection.origin, cause)));
   await promise;
   return socket;
 }
 
 /** Throws what an answer says that should have been a connection. */
 async function refuse(connection: Connection, message: IncomingMessage): Promise<never> {
-  await connection.checked(await toResponse(message));
+  const { statusCode: status = 0, headers } = message;
+  const body = new Uint8Array(Buffer.concat(await message.toArray()));
+  await connection.checked(new ServerResponse({ status, headers }, body));
   throw new ConnectionError(
     "Cannot open the connection: something between here and Runlet does not pass upgrades of it on",
   );

@@ -40,6 +40,7 @@ export function withQuery(path: string, query: Query): string {
 
 /** A byte of a file's name that is no UTF-8 is a lone surrogate in listings, and goes as that byte. */
 function encoded(text: string): string {
+  if (text.isWellFormed()) return encodeURIComponent(text);
   const parts = text.split(/([\udc80-\udcff])/u);
   const escapes = parts.map((part, at) =>
     at % 2 === 0

@@ -3,7 +3,7 @@ import { type Connection, quickTimeoutMs } from "./connection.ts";
 import { follow, type FollowOptions } from "./follow.ts";
 import { Methods } from "./methods.ts";
 import { asJson, pathOf, withQuery } from "./request.ts";
-import type { ServerResponse } from "./send.ts";
+import type { ServerResponse } from "./server-response.ts";
 
 /** Whose rights are used; the sandbox's own user if nothing is said. */
 interface As {

@@ -13,9 +13,13 @@ export class SandboxPortMethods extends Methods {
     path: string,
     options: Partial<SendOptions> = {},
   ): Promise<Response> {
-    const url = this.connection.url(pathOf("sandboxes", sandboxId, "ports", String(port)) + path);
+    const { origin, pathname, search } = this.connection.url(
+      pathOf("sandboxes", sandboxId, "ports", String(port)) + path,
+    );
     const headers = { ...options.headers, ...this.connection.headers };
-    return (await send(url, { method: "GET", ...options, headers })).toFetched();
+    return (
+      await send(origin, pathname + search, { method: "GET", ...options, headers })
+    ).toFetched();
   }
 
   /** A connection to a port of the sandbox, whatever that speaks. */

@@ -206,11 +206,11 @@ test("a body that fails is told as it failed, and not as an answer that is missi
 test("no server is a ConnectionError, with any method", async () => {
   const alone = new Client({ url: "http://127.0.0.1:1" });
   const calls = [
-    alone.functions(),
-    alone.invoke("a"),
-    alone.execute({ runtime: "bash", code: { source: "true" } }),
-    alone.addImage("a", chunksOf(Buffer.from("a"))),
-    alone.removeImage("a"),
+    () => alone.functions(),
+    () => alone.invoke("a"),
+    () => alone.execute({ runtime: "bash", code: { source: "true" } }),
+    () => alone.addImage("a", chunksOf(Buffer.from("a"))),
+    () => alone.removeImage("a"),
   ];
   for (const call of calls) {
     await assert.rejects(call, {
