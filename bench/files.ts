@@ -4,7 +4,7 @@ import { execa } from "execa";
 import type { Client } from "../api/client/client.ts";
 import { alternate, type Contestant } from "./harness/alternate.ts";
 import type { Bench, Context } from "./harness/bench.ts";
-import { besideOthers } from "./harness/contestants.ts";
+import { besideOthers, warmUpMs } from "./harness/contestants.ts";
 import type { BenchResult, Verdict } from "./harness/result.ts";
 import { startServer } from "./harness/server.ts";
 import { medianAtLeast, medianAtMost } from "./harness/verdicts.ts";
@@ -18,8 +18,6 @@ const shortBytes = 4 * mebibyte;
 const fullRuns = 20;
 /** Unmeasured rounds for each one that is measured: so many it takes until V8 has compiled what runs. */
 const heatFactor = 8;
-/** Unmeasured rounds of each turn: an engine's command line leaves nothing of ours in the processors' caches. */
-const warmUps = 10;
 const pieceBytes = 256 * 1024;
 /** An engine's command line takes a tenth of a second and more. */
 const mostCopies = 20;
@@ -47,22 +45,20 @@ export const files: Bench = {
     const curl = (await isCurlThere())
       ? new Curl(`${url}/v1/sandboxes/${id}/files?path=large`)
       : undefined;
+    const turns = { ...context, warmUpMs };
     const times = await alternate(
       [
         {
           name: "runlet",
           samples: runs,
           sample: async () => await timeSmall(client, id),
-          settle: async () => {
-            for (let left = warmUps; left > 0; left--) await timeSmall(client, id);
-          },
         },
         ...copying(opened, Math.min(runs, mostCopies), async (copy) => {
           const { up, down } = await copy(small);
           return elapsedMs(up) + elapsedMs(down);
         }),
       ],
-      context,
+      turns,
     );
     const samples = Math.ceil(runs / 20);
     const up = await alternate(
@@ -73,7 +69,7 @@ export const files: Bench = {
           rateOf(sizeBytes, elapsedMs((await copy(large)).up)),
         ),
       ],
-      context,
+      turns,
     );
     const down = await alternate(
       [
@@ -83,7 +79,7 @@ export const files: Bench = {
           rateOf(sizeBytes, elapsedMs((await copy(large)).down)),
         ),
       ],
-      context,
+      turns,
     );
     return [
       {

@@ -1,7 +1,7 @@
 import type { Client } from "../api/client/client.ts";
 import { alternate, type Contestant } from "./harness/alternate.ts";
 import type { Bench, Context } from "./harness/bench.ts";
-import { timedPeers } from "./harness/contestants.ts";
+import { timedPeers, warmUpMs } from "./harness/contestants.ts";
 import type { Measurement } from "./harness/result.ts";
 import { startServer } from "./harness/server.ts";
 import { medianAtMost, timesVariantAtMost } from "./harness/verdicts.ts";
@@ -74,7 +74,7 @@ export const sandbox: Bench = {
         inside(client, id, runs),
         ...timedPeers(opened, (isolator) => isolator.inside?.bind(isolator), { runs }),
       ],
-      context,
+      { ...context, warmUpMs },
     );
     return [
       measured("sandbox", open, (result) => [

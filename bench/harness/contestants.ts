@@ -5,6 +5,9 @@ import type { Contestant } from "./alternate.ts";
 /** Peers that start a container each time are slow: so many samples of them tell enough. */
 const mostSamples = 50;
 
+/** For how long requests to a sandbox do not count at the beginning of a turn: after 80 of them none is faster. */
+export const warmUpMs = 500;
+
 /** What has the containers of a peer stand still while others are measured. */
 export function besideOthers(isolator: Isolator): Pick<Contestant, "beside"> {
   return isolator.awake === undefined ? {} : { beside: isolator.awake.bind(isolator) };

@@ -38,6 +38,18 @@ test("what runs beside a contestant starts once it has settled, and has ended be
   assert.deepEqual(log, ["settle", "start", "a", "a", "end", "settle"]);
 });
 
+test("what is sampled while a turn warms up does not count, whoever's turn it is", async (t) => {
+  let clockMs = 0;
+  t.mock.method(performance, "now", () => clockMs);
+  const sampling = (name: string) => {
+    return { name, samples: 2, sample: async () => (clockMs += 4) };
+  };
+  const options = { ...quiet, rounds: 2, warmUpMs: 10 };
+  const samples = await alternate([sampling("a"), sampling("b")], options);
+  assert.deepEqual(samples.get("a"), [16, 48]);
+  assert.deepEqual(samples.get("b"), [32, 64]);
+});
+
 test("an abort ends the turns with its reason", async () => {
   const controller = new AbortController();
   const sample = async (): Promise<number> => {
