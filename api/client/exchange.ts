@@ -7,12 +7,19 @@ const smallBodyBytes = 64 * 1024;
 /** How many pieces of a longer body wait to be read before its sender has to. */
 const waitingPieces = 4;
 
+interface ExchangeHooks {
+  /** Told when it waits for a connection no more, perhaps more than once. */
+  onUnqueued: () => void;
+  /** Told when there is nothing more to come. */
+  onOver: () => void;
+}
+
 /** One request, and its answer as undici reads it, whose own promises and streams cost as much as all else. */
 export class Exchange implements Dispatcher.DispatchHandler {
   /** The answer once its head is there, and the body of a small one. */
   readonly answer: Promise<ServerResponse>;
   readonly #answer = Promise.withResolvers<ServerResponse>();
-  readonly #onOver: () => void;
+  readonly #hooks: ExchangeHooks;
   readonly #pieces: Buffer[] = [];
   #controller: Dispatcher.DispatchController | undefined;
   #head: ResponseHead = { status: 0, headers: {} };
@@ -20,10 +27,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
   #trailers: IncomingHttpHeaders = {};
   #reason: Error | undefined;
 
-  /** `onOver` is told once there is nothing more to come. */
-  constructor(onOver: () => void) {
+  constructor(hooks: ExchangeHooks) {
     this.answer = this.#answer.promise;
-    this.#onOver = onOver;
+    this.#hooks = hooks;
   }
 
   /** Gives it up, at whatever point it is. */
@@ -32,10 +38,12 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // One that still waits for its connection is aborted when it has it.
     this.#answer.reject(reason);
     this.#controller?.abort(reason);
+    this.#hooks.onUnqueued();
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
+    this.#hooks.onUnqueued();
     if (this.#reason !== undefined) controller.abort(this.#reason);
   }
 
@@ -48,6 +56,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, piece: Buffer): void {
+    // Each resumption brings one: taken for a piece it would pause the answer again, and nothing else would ever run.
+    if (piece.byteLength === 0) return;
     if (this.#stream === undefined) {
       this.#pieces.push(piece);
       return;
@@ -57,14 +67,15 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(_: unknown, trailers: IncomingHttpHeaders): void {
-    this.#onOver();
+    this.#hooks.onOver();
     this.#trailers = trailers;
     if (this.#stream === undefined) this.#respond(joined(this.#pieces));
     else this.#stream.close();
   }
 
   onResponseError(_: unknown, error: Error): void {
-    this.#onOver();
+    this.#hooks.onUnqueued();
+    this.#hooks.onOver();
     this.#answer.reject(error);
     this.#stream?.error(error);
   }

@@ -1,4 +1,6 @@
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
+import makeConnector from "undici/lib/core/connect.js";
 import Agent from "undici/lib/dispatcher/agent.js";
 import { ConnectionError } from "./errors.ts";
 import { Exchange } from "./exchange.ts";
@@ -13,9 +15,22 @@ export interface SendOptions {
   timeoutMs?: number;
 }
 
+const connecting = new Set<Socket>();
+const queued = new Set<Exchange>();
+const openSocket = makeConnector({ timeout: 0, allowH2: false });
 // All of undici takes three times as long to load, for which each command of the CLI would wait. An invocation may run
-// for a quarter of an hour: no answer is too late but by what the caller says.
-const agent = new Agent({ headersTimeout: 0, bodyTimeout: 0 });
+// for a quarter of an hour: nothing is too late but by what the caller says.
+const agent = new Agent({
+  headersTimeout: 0,
+  bodyTimeout: 0,
+  connect: (options, done) => {
+    const socket = openSocket(options, (...result) => {
+      connecting.delete(socket);
+      done(...result);
+    });
+    connecting.add(socket);
+  },
+});
 
 /**
  * Sends one request and answers once the head of the response is there, however long that takes.
@@ -35,23 +50,38 @@ export async function send(
   };
   const onAbort = (): void => exchange.abort(signal?.reason as Error);
   const deadline = timeoutMs === undefined ? undefined : setTimeout(onLate, timeoutMs).unref();
-  const exchange = new Exchange(() => {
-    clearTimeout(deadline);
-    signal?.removeEventListener("abort", onAbort);
+  const exchange = new Exchange({
+    onUnqueued: () => leaveQueue(exchange),
+    onOver: () => {
+      clearTimeout(deadline);
+      signal?.removeEventListener("abort", onAbort);
+    },
   });
   signal?.addEventListener("abort", onAbort, { once: true });
   let broken: { error: unknown } | undefined;
   const onBroken = (error: unknown): void => void (broken = { error });
   const isWhole = body === null || typeof body === "string" || body instanceof Uint8Array;
   const content = isWhole ? body : Readable.from(watched(body, onBroken));
-  agent.dispatch({ origin, path, method, headers, body: content }, exchange);
+  const request = { origin, path, method: method.toUpperCase(), headers, body: content };
+  queued.add(exchange);
+  agent.dispatch(request, exchange);
   try {
     return await exchange.answer;
   } catch (cause) {
+    // What nobody has begun to read would stay open.
+    if (body instanceof Readable) body.destroy();
     signal?.throwIfAborted();
     if (broken !== undefined) throw broken.error;
+    if (callersFaults.has(codeOf(cause))) throw cause;
     throw explained(origin, cause, isLate ? `no answer within ${timeoutMs} ms` : undefined);
   }
+}
+
+/** A connection that nobody waits for any more would keep the process until it stands. */
+function leaveQueue(exchange: Exchange): void {
+  queued.delete(exchange);
+  if (queued.size > 0) return;
+  for (const socket of connecting) socket.destroy(new Error("Nobody waits for it"));
 }
 
 async function* watched(
@@ -72,7 +102,7 @@ export function explained(origin: string, cause: unknown, late?: string): Connec
 }
 
 function explain(origin: string, cause: unknown, late: string | undefined): string {
-  const code = (cause as NodeJS.ErrnoException).code ?? "";
+  const code = codeOf(cause);
   const said = cause instanceof Error ? cause.message : String(cause);
   const fact = late ?? facts[code] ?? (ended.has(code) ? "it ended early" : said);
   return late === undefined && code in facts
@@ -87,6 +117,15 @@ const facts: Readonly<Record<string, string>> = {
   EHOSTUNREACH: "no way to that host",
   ENETUNREACH: "no way to that network",
   ETIMEDOUT: "no answer",
-  UND_ERR_CONNECT_TIMEOUT: "no answer",
 };
-const ended: ReadonlySet<string> = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+const ended = new Set(["ECONNRESET", "EPIPE", "UND_ERR_SOCKET"]);
+/** What undici does not send: a header that is none, or one that it sends itself. */
+const callersFaults = new Set([
+  "UND_ERR_INVALID_ARG",
+  "UND_ERR_NOT_SUPPORTED",
+  "UND_ERR_REQ_CONTENT_LENGTH_MISMATCH",
+]);
+
+function codeOf(cause: unknown): string {
+  return (cause as NodeJS.ErrnoException).code ?? "";
+}
