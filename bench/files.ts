@@ -48,11 +48,7 @@ export const files: Bench = {
     const turns = { ...context, warmUpMs };
     const times = await alternate(
       [
-        {
-          name: "runlet",
-          samples: runs,
-          sample: async () => await timeSmall(client, id),
-        },
+        { name: "runlet", samples: runs, sample: async () => await timeSmall(client, id) },
         ...copying(opened, Math.min(runs, mostCopies), async (copy) => {
           const { up, down } = await copy(small);
           return elapsedMs(up) + elapsedMs(down);

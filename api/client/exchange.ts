@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Dispatcher } from "undici";
-import { joined, type ResponseHead, ServerResponse } from "./server-response.ts";
+import { bodiless, joined, type ResponseHead, ServerResponse } from "./server-response.ts";
 
 /** What is known to be no longer is read at once: a stream of it would cost more than its bytes. */
 const smallBodyBytes = 64 * 1024;
@@ -51,7 +51,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     // What comes before the answer (RFC 9110, 15.2).
     if (status < 200) return;
     this.#head = { status, headers };
-    const lengthBytes = status === 204 ? 0 : Number(headers["content-length"] ?? Infinity);
+    const lengthBytes = bodiless.has(status) ? 0 : Number(headers["content-length"] ?? Infinity);
     if (lengthBytes > smallBodyBytes) this.#respond(this.#open());
   }
 

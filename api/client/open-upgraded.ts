@@ -4,7 +4,7 @@ import type { WebSocket } from "ws";
 import type { Connection } from "./connection.ts";
 import { ConnectionError } from "./errors.ts";
 import { explained } from "./send.ts";
-import { ServerResponse } from "./server-response.ts";
+import { joined, ServerResponse } from "./server-response.ts";
 
 /** Opens a connection that goes on as one of TCP. @throws ApiError, ConnectionError. */
 export async function openTunnel(connection: Connection, path: string): Promise<Duplex> {
@@ -53,7 +53,7 @@ export async function openWebSocket(
 /** Throws what an answer says that should have been a connection. */
 async function refuse(connection: Connection, message: IncomingMessage): Promise<never> {
   const { statusCode: status = 0, headers } = message;
-  const body = new Uint8Array(Buffer.concat(await message.toArray()));
+  const body = joined(await message.toArray());
   await connection.checked(new ServerResponse({ status, headers }, body));
   throw new ConnectionError(
     "Cannot open the connection: something between here and Runlet does not pass upgrades of it on",

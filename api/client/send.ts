@@ -15,6 +15,7 @@ export interface SendOptions {
   timeoutMs?: number;
 }
 
+/** The connections that are being opened, and who waits for one. */
 const connecting = new Set<Socket>();
 const queued = new Set<Exchange>();
 const openSocket = makeConnector({ timeout: 0, allowH2: false });
@@ -43,11 +44,7 @@ export async function send(
 ): Promise<ServerResponse> {
   const { method, headers = {}, body = null, signal, timeoutMs } = options;
   signal?.throwIfAborted();
-  let isLate = false;
-  const onLate = (): void => {
-    isLate = true;
-    exchange.abort(new Error("it took too long"));
-  };
+  const onLate = (): void => exchange.abort(new Error(`no answer within ${timeoutMs} ms`));
   const onAbort = (): void => exchange.abort(signal?.reason as Error);
   const deadline = timeoutMs === undefined ? undefined : setTimeout(onLate, timeoutMs).unref();
   const exchange = new Exchange({
@@ -73,7 +70,7 @@ export async function send(
     signal?.throwIfAborted();
     if (broken !== undefined) throw broken.error;
     if (callersFaults.has(codeOf(cause))) throw cause;
-    throw explained(origin, cause, isLate ? `no answer within ${timeoutMs} ms` : undefined);
+    throw explained(origin, cause);
   }
 }
 
@@ -97,15 +94,15 @@ async function* watched(
 }
 
 /** Why a server could not be reached, or did not answer. */
-export function explained(origin: string, cause: unknown, late?: string): ConnectionError {
-  return new ConnectionError(explain(origin, cause, late), { cause });
+export function explained(origin: string, cause: unknown): ConnectionError {
+  return new ConnectionError(explain(origin, cause), { cause });
 }
 
-function explain(origin: string, cause: unknown, late: string | undefined): string {
+function explain(origin: string, cause: unknown): string {
   const code = codeOf(cause);
   const said = cause instanceof Error ? cause.message : String(cause);
-  const fact = late ?? facts[code] ?? (ended.has(code) ? "it ended early" : said);
-  return late === undefined && code in facts
+  const fact = facts[code] ?? (ended.has(code) ? "it ended early" : said);
+  return code in facts
     ? `Cannot reach Runlet at ${origin}: ${fact}. Start it with \`runlet serve\`, or name another with --url or RUNLET_URL`
     : `Cannot get an answer from Runlet at ${origin}: ${fact}. The server's log may say why`;
 }

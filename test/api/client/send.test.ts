@@ -12,7 +12,7 @@ const pieceBytes = 5000;
 const content = Buffer.from(Uint8Array.from({ length: 40 * pieceBytes }, (_, at) => (at * 7) >> 3));
 const lengthLine = `content-length: ${content.byteLength}\r\n`;
 
-/** Answers each request with these bytes, one piece after the other, and ends the connection after them or not. */
+/** A server that does what it is told with each request: `asked` is what has come of it. */
 async function serverOf(
   answer: (socket: Socket, asked: string) => Promise<void> | void,
 ): Promise<{ origin: string } & Disposable> {
